@@ -1,0 +1,39 @@
+import type { Chain } from './chain.ts';
+import type { Placement } from './placement.ts';
+
+export type PlacementPolicy = 'gbp-cr' | 'gbp-cr-fill';
+export type PlanningObjective = 'lower' | 'upper' | 'surrogate';
+
+/** Bounds of the mean response time of JFFC on a plan's chains, seconds. */
+export interface ResponseBounds {
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/** Every block can be placed. Whether the arrival rate can be served is said by `responseSeconds`. */
+export interface FeasiblePlan {
+  readonly kind: 'feasible';
+  readonly placementPolicy: PlacementPolicy;
+  /** Undefined when the reserved slots were given and nothing was searched. */
+  readonly objective: PlanningObjective | undefined;
+  /** c: jobs per disjoint chain that the placement leaves room for. */
+  readonly reservedSlots: number;
+  readonly placement: Placement;
+  /** Ascending by service time. */
+  readonly chains: readonly Chain[];
+  /** C: sum of the chains' slots. */
+  readonly totalSlots: number;
+  /** nu: sum of slots / service time, 1/s. */
+  readonly serviceRatePerSecond: number;
+  /** Undefined when unstable: arrival rate >= service rate. `reason` then says so. */
+  readonly responseSeconds: ResponseBounds | undefined;
+  readonly reason: string | undefined;
+}
+
+/** Not every block can be placed. */
+export interface InfeasiblePlan {
+  readonly kind: 'infeasible';
+  readonly reason: string;
+}
+
+export type PlanningResult = FeasiblePlan | InfeasiblePlan;
