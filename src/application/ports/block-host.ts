@@ -39,7 +39,11 @@ export interface BlockSession {
    * last `returnTokens` rows with the compute time. Steps of one session run in the order called.
    * @throws DispatcherError DSP_CONTEXT_TOO_LONG beyond the reserved tokens
    */
-  step(hidden: Float32Array, tokens: number, returnTokens: number): Promise<{ readonly hidden: Float32Array; readonly computeSeconds: number }>;
+  step(
+    hidden: Float32Array,
+    tokens: number,
+    returnTokens: number,
+  ): Promise<{ readonly hidden: Float32Array; readonly computeSeconds: number }>;
   /** Frees the cache. Idempotent; a step under way ends first. */
   close(): void;
 }

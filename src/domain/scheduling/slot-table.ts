@@ -1,0 +1,162 @@
+import type { Chain } from '../model/chain.ts';
+import { invariant } from '../shared/invariant.ts';
+import { RankSet } from './rank-set.ts';
+
+/** What the scheduler is given to dispatch on. */
+export interface DispatchPlan {
+  /** Grows with every plan; a running job keeps the epoch it started in. */
+  readonly epoch: number;
+  /** Chains that accept jobs, ascending by service time. */
+  readonly chains: readonly Chain[];
+  /**
+   * Whole cache slots of each server (one slot: the cache of one session for one block). A server
+   * that is absent has no limit beyond its chains' slots.
+   */
+  readonly serverSlots: ReadonlyMap<string, number>;
+}
+
+/** A chain with what runs on it. A chain that the current plan no longer has is retired: rank -1. */
+export interface ChainState {
+  readonly id: string;
+  chain: Chain;
+  rank: number;
+  busy: number;
+  readonly servers: readonly ServerState[];
+}
+
+interface ServerState {
+  readonly id: string;
+  slots: number;
+  /** Slots held by running jobs, those of retired chains included. */
+  used: number;
+}
+
+/**
+ * Which chain has room. Two limits hold at once: a chain's own slots, and each server's cache slots
+ * summed over all chains through it. Within one plan the first implies the second (GCA allots no more
+ * than a server has); after a change of plan the jobs that still run on retired chains keep their
+ * cache, and the second limit is what keeps the new chains from promising it again.
+ */
+export class SlotTable {
+  #ranked: ChainState[] = [];
+  #byId = new Map<string, ChainState>();
+  #servers = new Map<string, ServerState>();
+  /** Ranks of chains with a slot of their own free. */
+  #open = new RankSet(0);
+  #retiredBusy = 0;
+  #epoch = 0;
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Chains that accept jobs, fastest first. */
+  get chains(): readonly ChainState[] {
+    return this.#ranked;
+  }
+
+  /** Every chain with running jobs or of the current plan. */
+  all(): Iterable<ChainState> {
+    return this.#byId.values();
+  }
+
+  /**
+   * Makes `plan` the one to dispatch on. Chains it keeps (same hops) keep their running jobs; chains
+   * it lacks are retired and vanish with their last job. O(chains + servers).
+   */
+  adopt(plan: DispatchPlan): void {
+    invariant(plan.epoch >= this.#epoch, 'plan epochs never go back');
+    this.#epoch = plan.epoch;
+    for (const [id, slots] of plan.serverSlots) this.#server(id).slots = slots;
+    for (const server of this.#servers.values()) {
+      if (!plan.serverSlots.has(server.id)) server.slots = Number.POSITIVE_INFINITY;
+    }
+    for (const state of this.#ranked) state.rank = -1;
+    this.#ranked = plan.chains.map((chain, rank) => {
+      const kept = this.#byId.get(chain.id);
+      if (kept !== undefined) {
+        invariant(kept.rank === -1, 'a plan names a chain once');
+        kept.chain = chain;
+        kept.rank = rank;
+        return kept;
+      }
+      const state: ChainState = {
+        id: chain.id,
+        chain,
+        rank,
+        busy: 0,
+        servers: chain.hops.map((hop) => this.#server(hop.serverId)),
+      };
+      this.#byId.set(chain.id, state);
+      return state;
+    });
+    this.#open = new RankSet(this.#ranked.length);
+    this.#retiredBusy = 0;
+    for (const state of this.#byId.values()) {
+      if (state.rank >= 0) {
+        if (state.busy < state.chain.slots) this.#open.add(state.rank);
+      } else if (state.busy === 0) this.#byId.delete(state.id);
+      else this.#retiredBusy += state.busy;
+    }
+    this.#forgetIdleServers(plan);
+  }
+
+  /** The fastest chain with room for one more job, or undefined. O(log chains) while no retired chain runs jobs. */
+  fastestFree(): ChainState | undefined {
+    let rank = this.#open.firstFrom(0);
+    while (rank >= 0) {
+      const state = this.#ranked[rank] as ChainState;
+      if (this.#retiredBusy === 0 || this.#hasServerRoom(state)) return state;
+      rank = this.#open.firstFrom(rank + 1);
+    }
+    return undefined;
+  }
+
+  acquire(state: ChainState): void {
+    invariant(state.rank >= 0, 'a job starts on a chain of the current plan');
+    invariant(state.busy < state.chain.slots, 'a chain never runs more jobs than it has slots');
+    state.busy += 1;
+    if (state.busy >= state.chain.slots) this.#open.delete(state.rank);
+    for (let i = 0; i < state.servers.length; i += 1) {
+      (state.servers[i] as ServerState).used += (state.chain.hops[i] as { blockCount: number }).blockCount;
+    }
+  }
+
+  release(state: ChainState): void {
+    invariant(state.busy > 0, 'a slot is released once for each time it was acquired');
+    state.busy -= 1;
+    for (let i = 0; i < state.servers.length; i += 1) {
+      const server = state.servers[i] as ServerState;
+      server.used -= (state.chain.hops[i] as { blockCount: number }).blockCount;
+      invariant(server.used >= 0, 'a server gets back no more slots than it gave');
+    }
+    if (state.rank >= 0) {
+      if (state.busy < state.chain.slots) this.#open.add(state.rank);
+      return;
+    }
+    this.#retiredBusy -= 1;
+    if (state.busy === 0) this.#byId.delete(state.id);
+  }
+
+  #hasServerRoom(state: ChainState): boolean {
+    return state.servers.every(
+      (server, i) => server.used + (state.chain.hops[i] as { blockCount: number }).blockCount <= server.slots,
+    );
+  }
+
+  #server(id: string): ServerState {
+    let server = this.#servers.get(id);
+    if (server === undefined) {
+      server = { id, slots: Number.POSITIVE_INFINITY, used: 0 };
+      this.#servers.set(id, server);
+    }
+    return server;
+  }
+
+  /** Drops the records of servers that neither the plan nor a running job refers to. */
+  #forgetIdleServers(plan: DispatchPlan): void {
+    const referred = new Set<string>();
+    for (const state of this.#byId.values()) for (const server of state.servers) referred.add(server.id);
+    for (const id of this.#servers.keys()) if (!referred.has(id) && !plan.serverSlots.has(id)) this.#servers.delete(id);
+  }
+}
