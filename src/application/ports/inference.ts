@@ -20,6 +20,28 @@ export interface InferenceService {
    *   DSP_DEADLINE_EXCEEDED, DSP_NO_CAPACITY, DSP_DRAINING, DSP_CANCELLED; while iterating also DSP_CHAIN_FAILED
    */
   generate(request: GenerationRequest, signal: AbortSignal): Promise<Generation>;
+  /**
+   * Admits several jobs together or none of them (the choices of `n`, the prompts of one request),
+   * and resolves when all of them are admitted: each then runs as soon as a slot is free for it, so
+   * one may end before another has begun. Fronts that need this refuse several jobs where it is absent.
+   * @throws DispatcherError as `generate`, before anything runs
+   */
+  generateTogether?(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<readonly AdmittedJob[]>;
+  /**
+   * The text of each token alone, for log-probabilities; a token that is part of a character gives
+   * U+FFFD. Fronts refuse log-probabilities where it is absent.
+   * @throws DispatcherError DSP_MODEL_NOT_FOUND
+   */
+  tokenTexts?(modelId: string, tokens: readonly number[]): readonly string[];
+}
+
+/** A job that holds its place in the queue, or its slot. */
+export interface AdmittedJob {
+  /**
+   * Resolves when the job was assigned to a chain. The same promise each time.
+   * @throws DispatcherError as `generate`
+   */
+  assigned(): Promise<Generation>;
 }
 
 export interface ServedModel {
@@ -32,16 +54,23 @@ export interface ServedModel {
 }
 
 export interface GenerationRequest {
-  /** Unguessable or client-given id, for logs and headers. */
+  /** Unguessable or client-given id (1..128 printable characters), for logs and headers; two requests may carry the same. */
   readonly requestId: string;
   /** A model's id, or `default`. */
   readonly modelId: string;
   readonly prompt: Prompt;
   /** >= 1 (0 only with `echo`-like uses: the prompt is scored and nothing generated). */
   readonly maxTokens: number;
+  /** The client named no maximum: it may be lowered to what the session limit leaves, instead of refusing. */
+  readonly isMaxTokensDefault?: boolean;
   readonly sampling: SamplingOptions;
   /** Up to 4 texts, at which the generation ends before the text itself. */
   readonly stop: readonly string[];
+  /**
+   * The first event is then `prompt`. With `sampling.topLogprobs` its tokens carry their
+   * log-probabilities, but for the first, which nothing precedes.
+   */
+  readonly echo?: boolean;
   readonly priority: 'high' | 'normal' | 'low';
   readonly tenant: string;
   /** Monotonic milliseconds from now until which the answer must have begun, if limited. */
@@ -63,6 +92,12 @@ export interface Generation {
 }
 
 export type GenerationEvent =
+  | {
+      /** Only with `echo`, first. */
+      readonly kind: 'prompt';
+      readonly text: string;
+      readonly tokens: readonly SampledToken[];
+    }
   | {
       readonly kind: 'token';
       /** Text that became certain with this token; may be empty. */
