@@ -1,0 +1,83 @@
+import type { ServerState } from './telemetry.ts';
+
+/**
+ * What operators see of the live swarm: plain values, made at the call, ready for JSON. Lists are as
+ * long as the number of registered servers and planned chains, which the application bounds.
+ */
+export interface SwarmView {
+  servers(): readonly ServerView[];
+  plan(): PlanView;
+  /** Ascending by planned service time. */
+  chains(): readonly ChainView[];
+  queue(): QueueView;
+}
+
+export interface ServerView {
+  readonly serverId: string;
+  readonly state: ServerState;
+  /** Why the server does not serve (for instance "loads blocks 0..13"); undefined when it does. */
+  readonly reason: string | undefined;
+  readonly address: string;
+  readonly protocol: string;
+  readonly memoryBytes: number;
+  /** What it hosts now, and what the plan wants; undefined: nothing. */
+  readonly hosted: SpanView | undefined;
+  readonly planned: SpanView | undefined;
+  readonly isPinned: boolean;
+  /** As the last heartbeat said. */
+  readonly cacheBytesFree: number | undefined;
+  readonly sessions: number;
+  readonly rttSeconds: number | undefined;
+  readonly overheadSecondsPerBlock: number;
+  readonly prefillSecondsPerTokenPerBlock: number;
+  readonly decodeSecondsPerTokenPerBlock: number;
+  readonly heartbeatAgeSeconds: number;
+  readonly dtype: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface SpanView {
+  readonly firstBlock: number;
+  readonly blockCount: number;
+}
+
+export interface PlanView {
+  readonly modelId: string;
+  readonly blockCount: number;
+  /** 0 before the first plan. */
+  readonly epoch: number;
+  /** Seconds since the plan was adopted; undefined before the first. */
+  readonly ageSeconds: number | undefined;
+  readonly placementPolicy: string;
+  readonly objective: string | undefined;
+  readonly reservedSlots: number | undefined;
+  readonly placement: readonly PlacedSpanView[];
+  readonly totalSlots: number;
+  readonly serviceRatePerSecond: number;
+  readonly arrivalRatePerSecond: number;
+  readonly responseSeconds: { readonly lower: number; readonly upper: number; readonly predicted?: number } | undefined;
+  /** Fewest servers that serve any one block. */
+  readonly blockCoverageMin: number;
+  /** Why there is no plan, or why its bounds are missing. */
+  readonly reason: string | undefined;
+}
+
+export interface PlacedSpanView extends SpanView {
+  readonly serverId: string;
+}
+
+export interface ChainView {
+  readonly chainId: string;
+  readonly hops: readonly PlacedSpanView[];
+  readonly slots: number;
+  readonly slotsInUse: number;
+  readonly plannedServiceSeconds: number;
+  readonly measuredServiceSeconds: number | undefined;
+}
+
+export interface QueueView {
+  readonly length: number;
+  readonly limit: number;
+  readonly oldestWaitSeconds: number | undefined;
+  readonly running: number;
+}
