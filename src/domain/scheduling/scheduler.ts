@@ -111,6 +111,18 @@ export class Scheduler {
     return NOTHING;
   }
 
+  /**
+   * Whether `count` more jobs would all be assigned or queued, were they to arrive now one after another:
+   * the way to admit several together or none. O(chains).
+   */
+  canAdmit(count: number, nowMs: number): boolean {
+    if (!this.#isAccepting || this.#table.chains.length === 0) return true; // each is then rejected for the same reason
+    const overdue = [...this.#queue].filter((waiting) => waiting.key <= nowMs).length;
+    const waiting = this.#queue.length - overdue;
+    const free = waiting > 0 ? 0 : this.#table.freeSlots();
+    return count <= free + this.#queue.limit - waiting;
+  }
+
   /** A job's owner is done with it, whether it ran or still waited. */
   complete(jobId: string, outcome: CompletionOutcome, nowMs: number): readonly SchedulingEffect[] {
     const running = this.#running.get(jobId);

@@ -112,6 +112,17 @@ export class SlotTable {
     return undefined;
   }
 
+  /**
+   * Jobs that could start now, one after another. Exact within one plan; while retired chains still
+   * run jobs it counts none, since how many fit then depends on the order. O(chains).
+   */
+  freeSlots(): number {
+    if (this.#retiredBusy > 0) return 0;
+    let free = 0;
+    for (const state of this.#ranked) free += Math.max(0, state.chain.slots - state.busy);
+    return free;
+  }
+
   acquire(state: ChainState): void {
     invariant(state.rank >= 0, 'a job starts on a chain of the current plan');
     invariant(state.busy < state.chain.slots, 'a chain never runs more jobs than it has slots');

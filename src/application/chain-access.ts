@@ -1,0 +1,18 @@
+import type { Chain } from '../domain/model/chain.ts';
+import type { DispatcherError } from '../domain/shared/errors.ts';
+import type { TransportHop } from './ports/chain-transport.ts';
+
+/** What running a request needs to know of the swarm. */
+export interface ChainAccess {
+  /**
+   * Where the chain's servers are reached now.
+   * @throws DispatcherError DSP_SERVER_LOST when one of them has left meanwhile
+   */
+  resolveHops(chain: Chain): readonly TransportHop[];
+  /** A server of a chain failed a request: what that means for its membership is decided there. */
+  reportFailure(error: DispatcherError): void;
+  /** A chain served a whole request in so many seconds. */
+  reportService(chainId: string, seconds: number): void;
+  /** The reasons why no plan serves, empty when one does. */
+  unreadyReasons(): readonly string[];
+}

@@ -1,0 +1,289 @@
+import type { CompletionOutcome } from '../domain/model/job.ts';
+import { DispatcherError } from '../domain/shared/errors.ts';
+import type { ChainAccess } from './chain-access.ts';
+import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
+import type { ChainSession, ChainTransport } from './ports/chain-transport.ts';
+import type { Clock } from './ports/clock.ts';
+import type { AdmittedJob, Generation, GenerationEvent, GenerationRequest, InferenceService, ServedModel } from './ports/inference.ts';
+import type { LanguageModel } from './ports/language-model.ts';
+import type { Telemetry } from './ports/telemetry.ts';
+import { RequestRecord } from './request-record.ts';
+import { runTokenLoop } from './token-loop.ts';
+
+export interface GenerateTextOptions {
+  /** Prompt plus output of one request, tokens. */
+  readonly sessionTokens: number;
+  readonly prefillChunkTokens: number;
+  readonly stepTimeoutMs: number;
+  /** How long a request without a deadline of its own may wait for its turn, ms. */
+  readonly maxWaitMs: number;
+  /** When the model was opened, for the models list. */
+  readonly createdUnixSeconds: number;
+}
+
+export interface GenerateTextDependencies {
+  readonly model: LanguageModel;
+  readonly dispatcher: JobDispatcher;
+  readonly chains: ChainAccess;
+  readonly transport: ChainTransport;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  /** Unguessable ids for jobs and sessions. */
+  readonly newId: () => string;
+  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A request after validation. */
+interface CheckedRequest {
+  readonly request: GenerationRequest;
+  readonly promptTokens: readonly number[];
+  readonly maxTokens: number;
+}
+
+/**
+ * The main use case: a validated prompt waits for its turn, gets a chain, and becomes text. Whatever
+ * ends a request (its last token, a failure, the client's leaving) passes one `finish`, once, and that
+ * frees the caches at every hop and the slot.
+ */
+export class GenerateText implements InferenceService {
+  readonly #deps: GenerateTextDependencies;
+  readonly #options: GenerateTextOptions;
+
+  constructor(deps: GenerateTextDependencies, options: GenerateTextOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  models(): readonly ServedModel[] {
+    const { model, chains } = this.#deps;
+    const { createdUnixSeconds, sessionTokens } = this.#options;
+    return [{ id: model.id, createdUnixSeconds, sessionTokens, isServing: chains.unreadyReasons().length === 0 }];
+  }
+
+  unreadyReasons(): readonly string[] {
+    return this.#deps.chains.unreadyReasons();
+  }
+
+  tokenTexts(modelId: string, tokens: readonly number[]): readonly string[] {
+    this.#checkModel(modelId);
+    return tokens.map((token) => this.#deps.model.decode([token]));
+  }
+
+  async generate(request: GenerationRequest, signal: AbortSignal): Promise<Generation> {
+    const [job] = await this.generateTogether([request], signal);
+    return (job as AdmittedJob).assigned();
+  }
+
+  async generateTogether(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<readonly AdmittedJob[]> {
+    const { clock, dispatcher, telemetry } = this.#deps;
+    const checked = requests.map((request) => this.#check(request));
+    const records = checked.map(() => new RequestRecord(clock, telemetry));
+    const jobs = checked.map(({ request }) => ({
+      id: this.#deps.newId(),
+      deadlineMs: clock.nowMs() + Math.min(request.deadlineMs ?? Number.POSITIVE_INFINITY, this.#options.maxWaitMs),
+    }));
+    let tickets: readonly Promise<Ticket>[];
+    try {
+      tickets = dispatcher.acquireTogether(jobs, signal);
+    } catch (error) {
+      for (const record of records) record.neverRan(error);
+      throw error;
+    }
+    return tickets.map((ticket, i) => {
+      const assigned = this.#start(ticket, checked[i] as CheckedRequest, records[i] as RequestRecord, signal);
+      assigned.catch(() => undefined); // the front asks for it later, or not at all
+      return { assigned: () => assigned };
+    });
+  }
+
+  async #start(pending: Promise<Ticket>, checked: CheckedRequest, record: RequestRecord, signal: AbortSignal): Promise<Generation> {
+    let ticket: Ticket;
+    try {
+      ticket = await pending;
+    } catch (error) {
+      record.neverRan(error);
+      throw error;
+    }
+    record.assigned();
+    const running = new RunningRequest(this.#deps, ticket, record, signal);
+    try {
+      const session = await this.#openChain(ticket, checked, running.signal);
+      running.adopt(session);
+      return {
+        modelId: this.#deps.model.id,
+        chainId: ticket.chain.id,
+        queueMs: ticket.queuedMs,
+        promptTokens: checked.promptTokens.length,
+        events: endingWith(this.#events(running, session, checked), () => running.finish('cancelled')),
+      };
+    } catch (error) {
+      throw running.fail(error);
+    }
+  }
+
+  #openChain(ticket: Ticket, checked: CheckedRequest, signal: AbortSignal): Promise<ChainSession> {
+    const { model, transport, chains, newId } = this.#deps;
+    return transport.open(
+      {
+        sessionId: newId(),
+        modelId: model.id,
+        hiddenSize: model.hiddenSize,
+        planEpoch: ticket.epoch,
+        hops: chains.resolveHops(ticket.chain),
+        maxTokens: checked.promptTokens.length + checked.maxTokens,
+        stepTimeoutMs: this.#options.stepTimeoutMs,
+      },
+      signal,
+    );
+  }
+
+  async *#events(running: RunningRequest, session: ChainSession, checked: CheckedRequest): AsyncGenerator<GenerationEvent> {
+    const { request, promptTokens, maxTokens } = checked;
+    const { model } = this.#deps;
+    const tokens = runTokenLoop(model, session, {
+      promptTokens,
+      maxTokens,
+      sampling: request.sampling,
+      stop: request.stop,
+      prefillChunkTokens: this.#options.prefillChunkTokens,
+      stepsUnderWay: running.hopCount + 1,
+    });
+    try {
+      if (request.echo === true) yield { kind: 'prompt', text: model.decode(promptTokens), tokens: promptTokens.map((token) => ({ token })) };
+      for await (const event of tokens) {
+        running.record.observe(event, promptTokens.length);
+        yield event;
+      }
+      running.finish('completed');
+    } catch (error) {
+      throw running.fail(error);
+    }
+  }
+
+  #check(request: GenerationRequest): CheckedRequest {
+    this.#checkModel(request.modelId);
+    const { model } = this.#deps;
+    const promptTokens = this.#promptTokens(request);
+    const { sessionTokens } = this.#options;
+    if (promptTokens.length === 0) throw invalid('prompt', 'the prompt holds no token: give at least one character');
+    const room = sessionTokens - promptTokens.length;
+    const maxTokens = request.isMaxTokensDefault === true ? Math.max(1, Math.min(request.maxTokens, room)) : request.maxTokens;
+    if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) throw invalid('max_tokens', 'max_tokens must be a whole number of at least 1');
+    if (maxTokens > room) {
+      throw new DispatcherError(
+        'DSP_CONTEXT_TOO_LONG',
+        `the prompt's ${promptTokens.length} tokens and max_tokens ${maxTokens} exceed the session limit of ${sessionTokens} tokens of ${model.id}`,
+        { param: promptTokens.length >= sessionTokens ? 'prompt' : 'max_tokens' },
+      );
+    }
+    return { request, promptTokens, maxTokens };
+  }
+
+  #checkModel(modelId: string): void {
+    const { model } = this.#deps;
+    if (modelId === 'default' || modelId === model.id) return;
+    const shown = modelId.length > 80 ? `${modelId.slice(0, 80)}...` : modelId;
+    throw new DispatcherError('DSP_MODEL_NOT_FOUND', `the model '${shown}' is not served here; ask for '${model.id}' or 'default'`, { param: 'model' });
+  }
+
+  #promptTokens(request: GenerationRequest): readonly number[] {
+    const { model } = this.#deps;
+    const { prompt } = request;
+    if (prompt.kind === 'chat') return model.encode(model.renderChat(prompt.messages));
+    if (prompt.kind === 'text') return model.encode(prompt.text);
+    const wrong = prompt.tokens.findIndex((token) => !Number.isSafeInteger(token) || token < 0 || token >= model.vocabularySize);
+    if (wrong >= 0) throw invalid(`prompt[${wrong}]`, `prompt[${wrong}] is no token of ${model.id}: ids are 0..${model.vocabularySize - 1}`);
+    return prompt.tokens;
+  }
+}
+
+/**
+ * A generator whose consumer may leave early, before the first event too (where a generator's own
+ * `finally` would never run): `end` then frees what it holds, and a step under way fails at once.
+ */
+function endingWith(events: AsyncGenerator<GenerationEvent>, end: () => void): AsyncIterableIterator<GenerationEvent> {
+  return {
+    next: () => events.next(),
+    return: (value) => {
+      end();
+      return events.return(value);
+    },
+    throw: (error) => {
+      end();
+      return events.throw(error);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+function invalid(param: string, message: string): DispatcherError {
+  return new DispatcherError('DSP_INVALID_ARGUMENT', message, { param });
+}
+
+/** A request that holds a slot: the one place where it ends. */
+class RunningRequest {
+  readonly record: RequestRecord;
+  readonly hopCount: number;
+  readonly #deps: GenerateTextDependencies;
+  readonly #ticket: Ticket;
+  readonly #abort = new AbortController();
+  readonly #client: AbortSignal;
+  #session: ChainSession | undefined;
+  #isFinished = false;
+  readonly #onClientLeft = (): void => this.finish('cancelled');
+
+  constructor(deps: GenerateTextDependencies, ticket: Ticket, record: RequestRecord, client: AbortSignal) {
+    this.#deps = deps;
+    this.#ticket = ticket;
+    this.record = record;
+    this.hopCount = ticket.chain.hops.length;
+    this.#client = client;
+    client.addEventListener('abort', this.#onClientLeft, { once: true });
+    if (client.aborted) this.finish('cancelled');
+  }
+
+  /** Aborts when the request ends, whatever ended it. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  adopt(session: ChainSession): void {
+    this.#session = session;
+    if (!this.#isFinished) return;
+    session.close();
+    throw new DispatcherError('DSP_CANCELLED', 'the client left while its chain was opened');
+  }
+
+  /** Ends the request for a failure and returns what its client is told. */
+  fail(cause: unknown): unknown {
+    if (this.#isFinished) return cause;
+    const error = cause instanceof DispatcherError ? cause : undefined;
+    if (error?.code === 'DSP_CANCELLED') {
+      this.finish('cancelled');
+      return cause;
+    }
+    this.finish('failed');
+    if (error === undefined || error.serverId === undefined) return cause;
+    const { jobId, chain } = this.#ticket;
+    this.#deps.log('a chain failed its request', { jobId, chainId: chain.id, serverId: error.serverId, code: error.code, reason: error.message });
+    this.#deps.chains.reportFailure(error);
+    return new DispatcherError('DSP_CHAIN_FAILED', `the chain of this request failed: ${error.message}`, { serverId: error.serverId, cause: error });
+  }
+
+  /** Frees the caches at every hop, then the slot. The first call counts. */
+  finish(outcome: CompletionOutcome): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#client.removeEventListener('abort', this.#onClientLeft);
+    this.#session?.close();
+    this.#abort.abort();
+    for (const hop of this.#session?.hopTimings() ?? []) {
+      if (hop.steps > 0) this.#deps.telemetry.hopObserved(hop.serverId, hop.roundTripSeconds / hop.steps);
+    }
+    this.record.finished(outcome);
+    if (outcome === 'completed') this.#deps.chains.reportService(this.#ticket.chain.id, this.record.serviceSeconds());
+    this.#ticket.release(outcome);
+  }
+}

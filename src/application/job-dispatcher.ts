@@ -1,0 +1,147 @@
+import type { Chain } from '../domain/model/chain.ts';
+import type { CompletionOutcome, Job, RejectionReason } from '../domain/model/job.ts';
+import type { SchedulingEffect } from '../domain/scheduling/effects.ts';
+import type { Scheduler } from '../domain/scheduling/scheduler.ts';
+import type { DispatchPlan } from '../domain/scheduling/slot-table.ts';
+import { DispatcherError } from '../domain/shared/errors.ts';
+import { invariant } from '../domain/shared/invariant.ts';
+import type { Clock } from './ports/clock.ts';
+
+/** A slot of a chain, held until `release`. */
+export interface Ticket {
+  readonly jobId: string;
+  readonly chain: Chain;
+  readonly epoch: number;
+  readonly queuedMs: number;
+  /** Gives the slot back. The first call counts; later ones do nothing. */
+  release(outcome: CompletionOutcome): void;
+}
+
+interface PendingJob {
+  resolve(ticket: Ticket): void;
+  reject(error: DispatcherError): void;
+}
+
+/**
+ * Runs the scheduler in real time: stamps events with the clock, keeps one timer for the next
+ * deadline, and turns effects into settled promises. All decisions are the scheduler's.
+ */
+export class JobDispatcher {
+  readonly #scheduler: Scheduler;
+  readonly #clock: Clock;
+  readonly #onDecision: (seconds: number) => void;
+  readonly #pending = new Map<string, PendingJob>();
+  #cancelTimer: (() => void) | undefined;
+  #timerMs = Number.POSITIVE_INFINITY;
+
+  /** @param onDecision told how long each arrival took to decide, in seconds */
+  constructor(scheduler: Scheduler, clock: Clock, onDecision: (seconds: number) => void = () => undefined) {
+    this.#scheduler = scheduler;
+    this.#clock = clock;
+    this.#onDecision = onDecision;
+  }
+
+  /**
+   * Lets jobs arrive together: all of them are admitted, or none. Each promise settles when its job
+   * has a slot, is rejected or expires; if `signal` aborts first, the job leaves the queue.
+   * @throws DispatcherError DSP_QUEUE_FULL when not all have room, DSP_CANCELLED; the promises reject
+   *   with these and DSP_NO_CAPACITY, DSP_DRAINING, DSP_DEADLINE_EXCEEDED
+   */
+  acquireTogether(jobs: readonly Job[], signal: AbortSignal): readonly Promise<Ticket>[] {
+    if (signal.aborted) throw cancelled();
+    if (jobs.length > 1 && !this.#scheduler.canAdmit(jobs.length, this.#clock.nowMs())) throw rejection('queue_full');
+    return jobs.map((job) => this.acquire(job, signal));
+  }
+
+  /** One job; as `acquireTogether`. */
+  async acquire(job: Job, signal: AbortSignal): Promise<Ticket> {
+    if (signal.aborted) throw cancelled();
+    const { promise, resolve, reject } = Promise.withResolvers<Ticket>();
+    this.#pending.set(job.id, { resolve, reject });
+    const startedMs = this.#clock.nowMs();
+    const effects = this.#scheduler.arrive(job, startedMs);
+    this.#onDecision((this.#clock.nowMs() - startedMs) / 1000);
+    this.#carryOut(effects);
+    if (!this.#pending.has(job.id)) return promise;
+    const leaveQueue = (): void => {
+      if (!this.#pending.delete(job.id)) return;
+      reject(cancelled());
+      this.#carryOut(this.#scheduler.complete(job.id, 'cancelled', this.#clock.nowMs()));
+    };
+    signal.addEventListener('abort', leaveQueue, { once: true });
+    return promise.finally(() => signal.removeEventListener('abort', leaveQueue));
+  }
+
+  /** New chains to dispatch on; waiting jobs may start at once. */
+  adoptPlan(plan: DispatchPlan): void {
+    this.#carryOut(this.#scheduler.adoptPlan(plan, this.#clock.nowMs()));
+  }
+
+  /** No new jobs from now on. */
+  stopAccepting(): void {
+    this.#scheduler.stopAccepting();
+  }
+
+  /** Stops the timer; for the end of the process and of tests. */
+  close(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #carryOut(effects: readonly SchedulingEffect[]): void {
+    for (const effect of effects) {
+      const pending = this.#pending.get(effect.jobId);
+      invariant(pending !== undefined, 'an effect concerns a job that waits');
+      this.#pending.delete(effect.jobId);
+      if (effect.kind === 'assigned') pending.resolve(this.#ticket(effect));
+      else if (effect.kind === 'rejected') pending.reject(rejection(effect.reason));
+      else pending.reject(expired(effect.queuedMs));
+    }
+    this.#arm();
+  }
+
+  #ticket(effect: SchedulingEffect & { kind: 'assigned' }): Ticket {
+    const { jobId, chain, epoch, queuedMs } = effect;
+    let isHeld = true;
+    const release = (outcome: CompletionOutcome): void => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#carryOut(this.#scheduler.complete(jobId, outcome, this.#clock.nowMs()));
+    };
+    return { jobId, chain, epoch, queuedMs, release };
+  }
+
+  /** One timer, for the earliest deadline. */
+  #arm(): void {
+    const next = this.#scheduler.nextDeadlineMs() ?? Number.POSITIVE_INFINITY;
+    if (next === this.#timerMs) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#timerMs = next;
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#clock.setTimer(Math.max(0, next - this.#clock.nowMs()), () => {
+      this.#timerMs = Number.POSITIVE_INFINITY;
+      this.#carryOut(this.#scheduler.advance(this.#clock.nowMs()));
+    });
+  }
+}
+
+function cancelled(): DispatcherError {
+  return new DispatcherError('DSP_CANCELLED', 'the client left before the request had its turn');
+}
+
+function expired(queuedMs: number): DispatcherError {
+  const seconds = (queuedMs / 1000).toFixed(1);
+  return new DispatcherError('DSP_DEADLINE_EXCEEDED', `the request's deadline passed after ${seconds} s in the queue`);
+}
+
+function rejection(reason: RejectionReason): DispatcherError {
+  switch (reason) {
+    case 'queue_full':
+      return new DispatcherError('DSP_QUEUE_FULL', 'the queue is full: try again later', { retryAfterMs: 1_000 });
+    case 'no_capacity':
+      return new DispatcherError('DSP_NO_CAPACITY', 'no chain of servers covers the model now; /readyz tells why', { retryAfterMs: 2_000 });
+    case 'draining':
+      return new DispatcherError('DSP_DRAINING', 'this dispatcher is shutting down', { retryAfterMs: 5_000 });
+  }
+}

@@ -1,0 +1,68 @@
+import type { Span } from '../model/span.ts';
+
+/** Speeds of a server, seconds; what it declares of itself until something better is known. */
+export interface ServerSpeeds {
+  readonly overheadSecondsPerBlock: number;
+  readonly prefillSecondsPerTokenPerBlock: number;
+  readonly decodeSecondsPerTokenPerBlock: number;
+  readonly rttSeconds: number;
+  /** Undefined: not limited by what is known. */
+  readonly bandwidthBytesPerSecond: number | undefined;
+  /** beta: 1 = steps of sessions run one after another, 0 = batched for free. */
+  readonly concurrencySlope: number;
+}
+
+/** A validated registration. */
+export interface Registration {
+  readonly serverId: string;
+  readonly modelId: string;
+  readonly address: string;
+  readonly protocol: 'grpc' | 'petals';
+  readonly memoryBytes: number;
+  readonly speeds: ServerSpeeds;
+  readonly hosted: Span | undefined;
+  readonly isPinned: boolean;
+  readonly labels: ReadonlyMap<string, string>;
+  readonly dtype: string;
+  readonly weightsDigest: string;
+}
+
+/**
+ * joining: registered, no span given yet. loading: told a span, not ready. serving: hosts its span.
+ * draining: takes no new work. excluded: left out of plans for a while, with a reason.
+ */
+export type ServerPhase = 'joining' | 'loading' | 'serving' | 'draining' | 'excluded';
+
+export const SERVER_PHASES: readonly ServerPhase[] = ['joining', 'loading', 'serving', 'draining', 'excluded'];
+
+/** Why a server is no longer a member. */
+export type LossReason = 'stream_ended' | 'lease_expired' | 'left' | 'replaced';
+
+export interface AssignedSpan {
+  readonly epoch: number;
+  readonly span: Span;
+  readonly assignedMs: number;
+}
+
+/** A registered server; a new incarnation with every Join. */
+export interface Member extends Registration {
+  readonly incarnation: number;
+  readonly joinedMs: number;
+  readonly speeds: ServerSpeeds;
+  readonly lastSeenMs: number;
+  /** What the current plan wants it to host. */
+  readonly assigned: AssignedSpan | undefined;
+  /** What it says it hosts and accepts sessions for. */
+  readonly ready: Span | undefined;
+  readonly exclusion: { readonly reason: string; readonly untilMs: number } | undefined;
+  readonly isDraining: boolean;
+  readonly cacheBytesFree: number | undefined;
+  readonly sessions: number;
+}
+
+export function phaseOf(member: Member): ServerPhase {
+  if (member.exclusion !== undefined) return 'excluded';
+  if (member.isDraining) return 'draining';
+  if (member.ready !== undefined) return 'serving';
+  return member.assigned === undefined || member.assigned.span.blockCount === 0 ? 'joining' : 'loading';
+}

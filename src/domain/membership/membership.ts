@@ -1,0 +1,218 @@
+import { isSameSpan, type Span } from '../model/span.ts';
+import { invariant } from '../shared/invariant.ts';
+import type { LossReason, Member, Registration, ServerSpeeds } from './member.ts';
+
+export interface MembershipOptions {
+  /** A server that says nothing for this long is lost, ms > 0. */
+  readonly leaseMs: number;
+  /** A server that is told a span and is not ready after this long is excluded, ms > 0. */
+  readonly loadTimeoutMs: number;
+  /** How long a server that failed is left out of plans, ms > 0. */
+  readonly exclusionMs: number;
+  /** Servers at most, >= 1. */
+  readonly limit: number;
+  /** A relative change of a speed above this makes the plan stale, > 0. */
+  readonly speedChangeThreshold: number;
+}
+
+/** Why the plan no longer fits the servers; the label of `replans_total`. */
+export type StaleReason = 'join' | 'leave' | 'lost' | 'speed' | 'excluded' | 'readmitted' | 'drain';
+
+/** What a change of the membership means for others. */
+export type MembershipEffect =
+  | { readonly kind: 'plan-stale'; readonly reason: StaleReason }
+  /** Which blocks are served changed: chains are composed anew. */
+  | { readonly kind: 'readiness-changed' }
+  | { readonly kind: 'lost'; readonly member: Member; readonly reason: LossReason }
+  | { readonly kind: 'excluded'; readonly member: Member; readonly reason: string };
+
+const NOTHING: readonly MembershipEffect[] = [];
+
+/**
+ * Who is in the swarm: leases, incarnations, what each server was told to host and says it hosts.
+ * Pure: time comes in, effects go out. A message from an older incarnation of a server changes nothing.
+ */
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #members = new Map<string, Member>();
+  #lastIncarnation = 0;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+  }
+
+  get isFull(): boolean {
+    return this.#members.size >= this.#options.limit;
+  }
+
+  /** Members sorted by id: the order the planner breaks ties by. */
+  members(): Member[] {
+    return [...this.#members.values()].sort((a, b) => (a.serverId < b.serverId ? -1 : a.serverId > b.serverId ? 1 : 0));
+  }
+
+  get(serverId: string): Member | undefined {
+    return this.#members.get(serverId);
+  }
+
+  /** A validated registration. A live member of the same id is replaced: its stream counts no more. */
+  join(registration: Registration, nowMs: number): { incarnation: number; effects: readonly MembershipEffect[] } {
+    const previous = this.#members.get(registration.serverId);
+    invariant(previous !== undefined || !this.isFull, 'the caller refuses a join beyond the limit');
+    this.#lastIncarnation += 1;
+    const incarnation = this.#lastIncarnation;
+    const effects: MembershipEffect[] = [];
+    if (previous !== undefined) effects.push({ kind: 'lost', member: previous, reason: 'replaced' });
+    this.#members.set(registration.serverId, {
+      ...registration,
+      incarnation,
+      joinedMs: nowMs,
+      lastSeenMs: nowMs,
+      assigned: undefined,
+      ready: registration.hosted,
+      // A server that failed is not readmitted by joining again before its time is over.
+      exclusion: previous?.exclusion,
+      isDraining: false,
+      cacheBytesFree: undefined,
+      sessions: 0,
+    });
+    effects.push({ kind: 'plan-stale', reason: 'join' });
+    if (registration.hosted !== undefined || previous?.ready !== undefined) effects.push({ kind: 'readiness-changed' });
+    return { incarnation, effects };
+  }
+
+  heartbeat(
+    serverId: string,
+    incarnation: number,
+    report: { cacheBytesFree: number; sessions: number; speeds: ServerSpeeds | undefined },
+    nowMs: number,
+  ): readonly MembershipEffect[] {
+    const member = this.#current(serverId, incarnation);
+    if (member === undefined) return NOTHING;
+    const speeds = report.speeds ?? member.speeds;
+    const isChanged = hasChangedSpeed(member.speeds, speeds, this.#options.speedChangeThreshold);
+    this.#members.set(serverId, {
+      ...member,
+      // Small changes do not move the reference, else a slow drift would never be noticed.
+      speeds: isChanged ? speeds : member.speeds,
+      cacheBytesFree: report.cacheBytesFree,
+      sessions: report.sessions,
+      lastSeenMs: nowMs,
+    });
+    return isChanged ? [{ kind: 'plan-stale', reason: 'speed' }] : NOTHING;
+  }
+
+  /** The plan tells a member its span. What it hosted before counts no more unless it is the same. */
+  assign(serverId: string, epoch: number, span: Span, nowMs: number): void {
+    const member = this.#members.get(serverId);
+    invariant(member !== undefined, 'the plan assigns spans to members only');
+    const isKept = member.ready !== undefined && isSameSpan(member.ready, span);
+    this.#members.set(serverId, {
+      ...member,
+      assigned: { epoch, span, assignedMs: nowMs },
+      ready: isKept ? member.ready : undefined,
+    });
+  }
+
+  /** The server accepts sessions for the span. Anything but the span last told is ignored. */
+  spanReady(serverId: string, incarnation: number, epoch: number, span: Span, nowMs: number): readonly MembershipEffect[] {
+    const member = this.#current(serverId, incarnation);
+    if (member === undefined) return NOTHING;
+    const assigned = member.assigned;
+    const isExpected = assigned !== undefined && epoch <= assigned.epoch && isSameSpan(span, assigned.span);
+    const isNews = isExpected && span.blockCount > 0 && member.ready === undefined;
+    this.#members.set(serverId, { ...member, ready: isNews ? span : member.ready, lastSeenMs: nowMs });
+    return isNews ? [{ kind: 'readiness-changed' }] : NOTHING;
+  }
+
+  /** The server could not load the span it was told. */
+  spanFailed(serverId: string, incarnation: number, epoch: number, reason: string, nowMs: number): readonly MembershipEffect[] {
+    const member = this.#current(serverId, incarnation);
+    if (member === undefined || member.assigned === undefined || epoch !== member.assigned.epoch) return NOTHING;
+    return this.exclude(serverId, `it could not load its span: ${reason}`, nowMs);
+  }
+
+  /** Leaves a server out of plans and chains for a while. A second fault within that time prolongs it. */
+  exclude(serverId: string, reason: string, nowMs: number): readonly MembershipEffect[] {
+    const member = this.#members.get(serverId);
+    if (member === undefined) return NOTHING;
+    const excluded: Member = { ...member, exclusion: { reason, untilMs: nowMs + this.#options.exclusionMs } };
+    this.#members.set(serverId, excluded);
+    if (member.exclusion !== undefined) return NOTHING;
+    return [{ kind: 'excluded', member: excluded, reason }, { kind: 'readiness-changed' }, { kind: 'plan-stale', reason: 'excluded' }];
+  }
+
+  /** No new work for a server that is about to go. */
+  drain(serverId: string, incarnation: number): readonly MembershipEffect[] {
+    const member = this.#current(serverId, incarnation);
+    if (member === undefined || member.isDraining) return NOTHING;
+    this.#members.set(serverId, { ...member, isDraining: true });
+    return [{ kind: 'readiness-changed' }, { kind: 'plan-stale', reason: 'drain' }];
+  }
+
+  /** The server's stream ended. */
+  remove(serverId: string, incarnation: number, reason: LossReason): readonly MembershipEffect[] {
+    const member = this.#current(serverId, incarnation);
+    return member === undefined ? NOTHING : this.#lose(member, reason);
+  }
+
+  /** Leases and load times that are over, exclusions that end. */
+  advance(nowMs: number): readonly MembershipEffect[] {
+    const effects: MembershipEffect[] = [];
+    for (const member of this.members()) {
+      if (nowMs >= member.lastSeenMs + this.#options.leaseMs) {
+        effects.push(...this.#lose(member, 'lease_expired'));
+      } else if (member.exclusion !== undefined && nowMs >= member.exclusion.untilMs) {
+        // It starts afresh: it is told a span again and must report ready again.
+        this.#members.set(member.serverId, { ...member, exclusion: undefined, assigned: undefined });
+        effects.push({ kind: 'plan-stale', reason: 'readmitted' }, { kind: 'readiness-changed' });
+      } else if (this.#isLateToLoad(member, nowMs)) {
+        const seconds = Math.round(this.#options.loadTimeoutMs / 1000);
+        effects.push(...this.exclude(member.serverId, `it was not ready ${seconds} s after it was told its span`, nowMs));
+      }
+    }
+    return effects;
+  }
+
+  /** When `advance` has something to do next, or undefined. */
+  nextDeadlineMs(): number | undefined {
+    let next: number | undefined;
+    for (const member of this.#members.values()) {
+      const times = [member.lastSeenMs + this.#options.leaseMs];
+      if (member.exclusion !== undefined) times.push(member.exclusion.untilMs);
+      else if (isLoading(member)) times.push((member.assigned?.assignedMs ?? 0) + this.#options.loadTimeoutMs);
+      for (const time of times) if (next === undefined || time < next) next = time;
+    }
+    return next;
+  }
+
+  #isLateToLoad(member: Member, nowMs: number): boolean {
+    return isLoading(member) && member.assigned !== undefined && nowMs >= member.assigned.assignedMs + this.#options.loadTimeoutMs;
+  }
+
+  #lose(member: Member, reason: LossReason): readonly MembershipEffect[] {
+    this.#members.delete(member.serverId);
+    return [
+      { kind: 'lost', member, reason },
+      { kind: 'readiness-changed' },
+      { kind: 'plan-stale', reason: reason === 'left' ? 'leave' : 'lost' },
+    ];
+  }
+
+  #current(serverId: string, incarnation: number): Member | undefined {
+    const member = this.#members.get(serverId);
+    return member?.incarnation === incarnation ? member : undefined;
+  }
+}
+
+function isLoading(member: Member): boolean {
+  return member.exclusion === undefined && member.ready === undefined && (member.assigned?.span.blockCount ?? 0) > 0;
+}
+
+function hasChangedSpeed(before: ServerSpeeds, after: ServerSpeeds, threshold: number): boolean {
+  const isFar = (a: number, b: number): boolean => Math.abs(a - b) > threshold * Math.max(Math.abs(a), 1e-12);
+  return (
+    isFar(before.overheadSecondsPerBlock, after.overheadSecondsPerBlock) ||
+    isFar(before.prefillSecondsPerTokenPerBlock, after.prefillSecondsPerTokenPerBlock) ||
+    isFar(before.decodeSecondsPerTokenPerBlock, after.decodeSecondsPerTokenPerBlock)
+  );
+}
