@@ -1,0 +1,170 @@
+import { z } from 'zod';
+
+/**
+ * Every key of the dispatcher's configuration, with its range, default and meaning. Units are the last
+ * word of a key's name (`_seconds`, `_bytes`, `_tokens`). From this one source come the validation, the
+ * types, `config/schema.json` and `config/default.yaml`.
+ */
+
+const seconds = (min: number, max: number) => z.number().min(min).max(max);
+const count = (min: number, max: number) => z.int().min(min).max(max);
+const port = () => count(0, 65_535);
+const host = () =>
+  z
+    .string()
+    .min(1)
+    .max(255)
+    .regex(/^[A-Za-z0-9._:-]+$/, 'must be a host name or an IP address');
+const secrets = () => z.array(z.string().min(16).max(256)).max(1000);
+
+const http = z.strictObject({
+  host: host().default('127.0.0.1').describe('address that the HTTP API listens on; 0.0.0.0 for every interface'),
+  port: port().default(8080).describe('port of the HTTP API; 0 takes any free port and prints it'),
+  max_body_bytes: count(1024, 268_435_456).default(4_194_304).describe('largest request body; larger ones get 413'),
+  receive_timeout_seconds: seconds(1, 600).default(30).describe('longest wait for the whole of a request to arrive'),
+  keep_alive_seconds: seconds(1, 3600)
+    .default(75)
+    .describe('how long an idle connection stays open; keep it above a proxy in front'),
+});
+
+const grpc = z.strictObject({
+  host: host().default('127.0.0.1').describe('address that the gRPC API, where servers join, listens on'),
+  port: port().default(50_051).describe('port of the gRPC API; 0 takes any free port and prints it'),
+  max_message_bytes: count(65_536, 268_435_456)
+    .default(4_194_304)
+    .describe('largest message taken from a client or a server'),
+  keepalive_seconds: seconds(5, 3600).default(20).describe('how often an idle connection is probed'),
+});
+
+const model = z.strictObject({
+  id: z.string().min(1).max(1024).default('tiny-austen').describe('model to serve: an id, or a folder with its files'),
+  session_tokens: count(2, 1_048_576)
+    .optional()
+    .describe("longest prompt plus output of one request; without it the model's context, at most 1024"),
+  dtype: z.enum(['float32']).default('float32').describe('number format of weights and hidden states'),
+  prefill_chunk_tokens: count(1, 8192).default(256).describe('a prompt travels along a chain in pieces of this size'),
+  cache_dir: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('folder for fetched weights; without it $XDG_CACHE_HOME/daisychain or ~/.cache/daisychain'),
+  offline: z.boolean().default(false).describe('fetch nothing: only weights on this machine are used'),
+});
+
+const swarm = z.strictObject({
+  heartbeat_interval_seconds: seconds(0.1, 300).default(5).describe('how often a server must report'),
+  lease_seconds: seconds(0.2, 3600)
+    .default(15)
+    .describe('silence after which a server is lost; at least twice the heartbeat interval'),
+  load_timeout_seconds: seconds(1, 3600)
+    .default(60)
+    .describe('longest wait for a server to load its span before the plan goes on without it'),
+  exclude_seconds: seconds(0, 86_400)
+    .default(60)
+    .describe('how long a faulty server gets no work; doubles with every further fault'),
+  step_timeout_seconds: seconds(0.1, 600).default(5).describe("longest wait for one hop's answer to one step"),
+  replan_debounce_seconds: seconds(0, 60)
+    .default(0.2)
+    .describe('quiet time after a change of the swarm before it is planned anew'),
+  server_addresses: z
+    .enum(['own', 'any'])
+    .default('own')
+    .describe(
+      'data-plane address a server may register: the one it connects from (loopback counts as own for a loopback peer), or any',
+    ),
+  server_networks: z
+    .array(z.union([z.cidrv4(), z.cidrv6()], 'must be a network such as 10.0.0.0/8'))
+    .max(100)
+
+    .default([])
+    .describe('networks whose addresses may be registered besides the own one'),
+});
+
+const planner = z.strictObject({
+  placement: z.enum(['gbp-cr-fill', 'gbp-cr']).default('gbp-cr-fill').describe('how blocks are placed on servers'),
+  objective: z
+    .enum(['lower', 'upper', 'surrogate'])
+    .default('lower')
+    .describe('what the search for the reserved slots minimises'),
+  max_load: z
+    .number()
+    .min(0.01)
+    .max(0.99)
+    .default(0.7)
+    .describe('share of the service rate that the arrival rate may take'),
+  arrival_rate_floor: z
+    .number()
+    .min(0.000_001)
+    .max(1_000_000)
+    .default(0.2)
+    .describe('requests per second planned for when fewer arrive'),
+  workload_input_tokens: count(1, 1_048_576).default(256).describe('prompt length of the typical request'),
+  workload_output_tokens: count(1, 1_048_576).default(128).describe('output length of the typical request'),
+  overhead_seconds: seconds(0, 60)
+    .default(0.001)
+    .describe('fixed cost of one message to a server, beside its round trip'),
+  reserved_slots: count(1, 1_000_000)
+    .optional()
+    .describe('jobs per chain that placement leaves cache for; without it the planner searches'),
+});
+
+const scheduling = z.strictObject({
+  queue_limit: count(0, 1_000_000).default(1024).describe('requests that may wait; more are refused with 429'),
+  default_deadline_seconds: seconds(0.1, 86_400)
+    .default(120)
+    .describe('longest wait in the queue for a request that names no deadline'),
+});
+
+const limits = z.strictObject({
+  max_servers: count(1, 10_000).default(512).describe('servers registered at once; more are refused'),
+  max_connections: count(1, 1_000_000).default(4096).describe('HTTP connections open at once'),
+  max_choices_per_request: count(1, 128).default(16).describe('largest n of one request'),
+  grace_period_seconds: seconds(0, 3600)
+    .default(25)
+    .describe('after SIGTERM, how long running requests may take to finish'),
+});
+
+const security = z.strictObject({
+  join_tokens: secrets().default([]).meta({
+    description: 'tokens, at least 16 characters each, one of which a joining server must show',
+    writeOnly: true,
+  }),
+  api_keys: secrets().default([]).meta({
+    description: 'keys, at least 16 characters each, one of which an HTTP or gRPC client must show',
+    writeOnly: true,
+  }),
+  allow_open: z
+    .boolean()
+    .default(false)
+    .describe('let any server join a dispatcher that listens beyond this machine without join tokens'),
+});
+
+const observability = z.strictObject({
+  log_level: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('least severe log line written; prompts and outputs are never logged at any level'),
+  vllm_metric_names: z.boolean().default(true).describe("also export the main metrics under vLLM's names"),
+});
+
+export const configSchema = z.strictObject({
+  http: http.prefault({}).describe('the HTTP API, metrics and probes'),
+  grpc: grpc.prefault({}).describe('the gRPC API, where servers join'),
+  model: model.prefault({}).describe('the model served'),
+  swarm: swarm.prefault({}).describe('the servers: leases, time limits, addresses'),
+  planner: planner.prefault({}).describe('placement and chains'),
+  scheduling: scheduling.prefault({}).describe('the queue'),
+  limits: limits.prefault({}).describe('what one dispatcher takes on'),
+  security: security.prefault({}).describe('who may join and who may ask'),
+  observability: observability.prefault({}).describe('logs and metrics'),
+});
+
+/** The effective configuration: frozen, every default filled in. Keys are spelled as in the file. */
+export type Config = DeepReadonly<z.output<typeof configSchema> & { model: { cache_dir: string } }>;
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly Item[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
