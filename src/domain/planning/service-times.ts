@@ -1,0 +1,52 @@
+/** What one job asks of a server: mean tokens in and out. */
+export interface TokenWorkload {
+  /** >= 1 */
+  readonly inputTokens: number;
+  /** >= 1 */
+  readonly outputTokens: number;
+}
+
+/** How fast a server is and how far away, as measured or declared. All seconds >= 0. */
+export interface ServerSpeeds {
+  /** Round trip between the dispatcher and the server. */
+  readonly rttSeconds: number;
+  /** Fixed cost of one exchange beside the round trip (serialisation, hand-off). */
+  readonly overheadSeconds: number;
+  /** Fixed cost of one step in one block. */
+  readonly overheadSecondsPerBlock: number;
+  /** One token of a prompt through one block. */
+  readonly prefillSecondsPerTokenPerBlock: number;
+  /** One generated token through one block. */
+  readonly decodeSecondsPerTokenPerBlock: number;
+  /** Undefined: the link is so fast that bytes cost nothing beside the round trip. */
+  readonly bandwidthBytesPerSecond?: number | undefined;
+}
+
+/**
+ * tau^c_j: seconds of all communication of one job with one server. One exchange per generated token
+ * (the prompt travels with the first), and every token's hidden state goes in and comes out once.
+ * @param hiddenBytesPerToken bytes of one token's hidden state on the wire; used with a bandwidth only
+ */
+export function communicationSeconds(
+  speeds: ServerSpeeds,
+  workload: TokenWorkload,
+  hiddenBytesPerToken: number,
+): number {
+  const exchanges = workload.outputTokens * (speeds.rttSeconds + speeds.overheadSeconds);
+  if (speeds.bandwidthBytesPerSecond === undefined) return exchanges;
+  return exchanges + bytesPerJob(workload, hiddenBytesPerToken) / speeds.bandwidthBytesPerSecond;
+}
+
+/** tau^p_j: seconds a server needs for one block of one job, all its tokens. */
+export function computationSecondsPerBlock(speeds: ServerSpeeds, workload: TokenWorkload): number {
+  return (
+    workload.outputTokens * speeds.overheadSecondsPerBlock +
+    speeds.prefillSecondsPerTokenPerBlock * workload.inputTokens +
+    speeds.decodeSecondsPerTokenPerBlock * (workload.outputTokens - 1)
+  );
+}
+
+/** The last generated token is never fed back: input + output - 1 hidden states cross in each direction. */
+function bytesPerJob(workload: TokenWorkload, hiddenBytesPerToken: number): number {
+  return 2 * hiddenBytesPerToken * (workload.inputTokens + workload.outputTokens - 1);
+}
