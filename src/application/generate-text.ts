@@ -1,13 +1,20 @@
-import type { CompletionOutcome } from '../domain/model/job.ts';
 import { DispatcherError } from '../domain/shared/errors.ts';
 import type { ChainAccess } from './chain-access.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
 import type { ChainSession, ChainTransport } from './ports/chain-transport.ts';
 import type { Clock } from './ports/clock.ts';
-import type { AdmittedJob, Generation, GenerationEvent, GenerationRequest, InferenceService, ServedModel } from './ports/inference.ts';
+import type {
+  AdmittedJob,
+  Generation,
+  GenerationEvent,
+  GenerationRequest,
+  InferenceService,
+  ServedModel,
+} from './ports/inference.ts';
 import type { LanguageModel } from './ports/language-model.ts';
 import type { Telemetry } from './ports/telemetry.ts';
 import { RequestRecord } from './request-record.ts';
+import { RunningRequest } from './running-request.ts';
 import { runTokenLoop } from './token-loop.ts';
 
 export interface GenerateTextOptions {
@@ -96,7 +103,12 @@ export class GenerateText implements InferenceService {
     });
   }
 
-  async #start(pending: Promise<Ticket>, checked: CheckedRequest, record: RequestRecord, signal: AbortSignal): Promise<Generation> {
+  async #start(
+    pending: Promise<Ticket>,
+    checked: CheckedRequest,
+    record: RequestRecord,
+    signal: AbortSignal,
+  ): Promise<Generation> {
     let ticket: Ticket;
     try {
       ticket = await pending;
@@ -137,7 +149,11 @@ export class GenerateText implements InferenceService {
     );
   }
 
-  async *#events(running: RunningRequest, session: ChainSession, checked: CheckedRequest): AsyncGenerator<GenerationEvent> {
+  async *#events(
+    running: RunningRequest,
+    session: ChainSession,
+    checked: CheckedRequest,
+  ): AsyncGenerator<GenerationEvent> {
     const { request, promptTokens, maxTokens } = checked;
     const { model } = this.#deps;
     const tokens = runTokenLoop(model, session, {
@@ -149,7 +165,8 @@ export class GenerateText implements InferenceService {
       stepsUnderWay: running.hopCount + 1,
     });
     try {
-      if (request.echo === true) yield { kind: 'prompt', text: model.decode(promptTokens), tokens: promptTokens.map((token) => ({ token })) };
+      if (request.echo === true)
+        yield { kind: 'prompt', text: model.decode(promptTokens), tokens: promptTokens.map((token) => ({ token })) };
       for await (const event of tokens) {
         running.record.observe(event, promptTokens.length);
         yield event;
@@ -167,8 +184,10 @@ export class GenerateText implements InferenceService {
     const { sessionTokens } = this.#options;
     if (promptTokens.length === 0) throw invalid('prompt', 'the prompt holds no token: give at least one character');
     const room = sessionTokens - promptTokens.length;
-    const maxTokens = request.isMaxTokensDefault === true ? Math.max(1, Math.min(request.maxTokens, room)) : request.maxTokens;
-    if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) throw invalid('max_tokens', 'max_tokens must be a whole number of at least 1');
+    const maxTokens =
+      request.isMaxTokensDefault === true ? Math.max(1, Math.min(request.maxTokens, room)) : request.maxTokens;
+    if (!Number.isSafeInteger(maxTokens) || maxTokens < 1)
+      throw invalid('max_tokens', 'max_tokens must be a whole number of at least 1');
     if (maxTokens > room) {
       throw new DispatcherError(
         'DSP_CONTEXT_TOO_LONG',
@@ -183,7 +202,11 @@ export class GenerateText implements InferenceService {
     const { model } = this.#deps;
     if (modelId === 'default' || modelId === model.id) return;
     const shown = modelId.length > 80 ? `${modelId.slice(0, 80)}...` : modelId;
-    throw new DispatcherError('DSP_MODEL_NOT_FOUND', `the model '${shown}' is not served here; ask for '${model.id}' or 'default'`, { param: 'model' });
+    throw new DispatcherError(
+      'DSP_MODEL_NOT_FOUND',
+      `the model '${shown}' is not served here; ask for '${model.id}' or 'default'`,
+      { param: 'model' },
+    );
   }
 
   #promptTokens(request: GenerationRequest): readonly number[] {
@@ -191,8 +214,14 @@ export class GenerateText implements InferenceService {
     const { prompt } = request;
     if (prompt.kind === 'chat') return model.encode(model.renderChat(prompt.messages));
     if (prompt.kind === 'text') return model.encode(prompt.text);
-    const wrong = prompt.tokens.findIndex((token) => !Number.isSafeInteger(token) || token < 0 || token >= model.vocabularySize);
-    if (wrong >= 0) throw invalid(`prompt[${wrong}]`, `prompt[${wrong}] is no token of ${model.id}: ids are 0..${model.vocabularySize - 1}`);
+    const wrong = prompt.tokens.findIndex(
+      (token) => !Number.isSafeInteger(token) || token < 0 || token >= model.vocabularySize,
+    );
+    if (wrong >= 0)
+      throw invalid(
+        `prompt[${wrong}]`,
+        `prompt[${wrong}] is no token of ${model.id}: ids are 0..${model.vocabularySize - 1}`,
+      );
     return prompt.tokens;
   }
 }
@@ -220,70 +249,4 @@ function endingWith(events: AsyncGenerator<GenerationEvent>, end: () => void): A
 
 function invalid(param: string, message: string): DispatcherError {
   return new DispatcherError('DSP_INVALID_ARGUMENT', message, { param });
-}
-
-/** A request that holds a slot: the one place where it ends. */
-class RunningRequest {
-  readonly record: RequestRecord;
-  readonly hopCount: number;
-  readonly #deps: GenerateTextDependencies;
-  readonly #ticket: Ticket;
-  readonly #abort = new AbortController();
-  readonly #client: AbortSignal;
-  #session: ChainSession | undefined;
-  #isFinished = false;
-  readonly #onClientLeft = (): void => this.finish('cancelled');
-
-  constructor(deps: GenerateTextDependencies, ticket: Ticket, record: RequestRecord, client: AbortSignal) {
-    this.#deps = deps;
-    this.#ticket = ticket;
-    this.record = record;
-    this.hopCount = ticket.chain.hops.length;
-    this.#client = client;
-    client.addEventListener('abort', this.#onClientLeft, { once: true });
-    if (client.aborted) this.finish('cancelled');
-  }
-
-  /** Aborts when the request ends, whatever ended it. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  adopt(session: ChainSession): void {
-    this.#session = session;
-    if (!this.#isFinished) return;
-    session.close();
-    throw new DispatcherError('DSP_CANCELLED', 'the client left while its chain was opened');
-  }
-
-  /** Ends the request for a failure and returns what its client is told. */
-  fail(cause: unknown): unknown {
-    if (this.#isFinished) return cause;
-    const error = cause instanceof DispatcherError ? cause : undefined;
-    if (error?.code === 'DSP_CANCELLED') {
-      this.finish('cancelled');
-      return cause;
-    }
-    this.finish('failed');
-    if (error === undefined || error.serverId === undefined) return cause;
-    const { jobId, chain } = this.#ticket;
-    this.#deps.log('a chain failed its request', { jobId, chainId: chain.id, serverId: error.serverId, code: error.code, reason: error.message });
-    this.#deps.chains.reportFailure(error);
-    return new DispatcherError('DSP_CHAIN_FAILED', `the chain of this request failed: ${error.message}`, { serverId: error.serverId, cause: error });
-  }
-
-  /** Frees the caches at every hop, then the slot. The first call counts. */
-  finish(outcome: CompletionOutcome): void {
-    if (this.#isFinished) return;
-    this.#isFinished = true;
-    this.#client.removeEventListener('abort', this.#onClientLeft);
-    this.#session?.close();
-    this.#abort.abort();
-    for (const hop of this.#session?.hopTimings() ?? []) {
-      if (hop.steps > 0) this.#deps.telemetry.hopObserved(hop.serverId, hop.roundTripSeconds / hop.steps);
-    }
-    this.record.finished(outcome);
-    if (outcome === 'completed') this.#deps.chains.reportService(this.#ticket.chain.id, this.record.serviceSeconds());
-    this.#ticket.release(outcome);
-  }
 }

@@ -1,5 +1,6 @@
 import type { Chain } from '../domain/model/chain.ts';
 import type { CompletionOutcome, Job, RejectionReason } from '../domain/model/job.ts';
+import type { ArrivalRate } from '../domain/planning/arrival-rate.ts';
 import type { SchedulingEffect } from '../domain/scheduling/effects.ts';
 import type { Scheduler } from '../domain/scheduling/scheduler.ts';
 import type { DispatchPlan } from '../domain/scheduling/slot-table.ts';
@@ -29,15 +30,22 @@ interface PendingJob {
 export class JobDispatcher {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
+  readonly #arrivals: ArrivalRate;
   readonly #onDecision: (seconds: number) => void;
   readonly #pending = new Map<string, PendingJob>();
   #cancelTimer: (() => void) | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
 
-  /** @param onDecision told how long each arrival took to decide, in seconds */
-  constructor(scheduler: Scheduler, clock: Clock, onDecision: (seconds: number) => void = () => undefined) {
+  /** @param arrivals told of every job   @param onDecision told how long each arrival took to decide, in seconds */
+  constructor(
+    scheduler: Scheduler,
+    clock: Clock,
+    arrivals: ArrivalRate,
+    onDecision: (seconds: number) => void = () => undefined,
+  ) {
     this.#scheduler = scheduler;
     this.#clock = clock;
+    this.#arrivals = arrivals;
     this.#onDecision = onDecision;
   }
 
@@ -59,6 +67,7 @@ export class JobDispatcher {
     const { promise, resolve, reject } = Promise.withResolvers<Ticket>();
     this.#pending.set(job.id, { resolve, reject });
     const startedMs = this.#clock.nowMs();
+    this.#arrivals.arrived(startedMs);
     const effects = this.#scheduler.arrive(job, startedMs);
     this.#onDecision((this.#clock.nowMs() - startedMs) / 1000);
     this.#carryOut(effects);
@@ -140,7 +149,9 @@ function rejection(reason: RejectionReason): DispatcherError {
     case 'queue_full':
       return new DispatcherError('DSP_QUEUE_FULL', 'the queue is full: try again later', { retryAfterMs: 1_000 });
     case 'no_capacity':
-      return new DispatcherError('DSP_NO_CAPACITY', 'no chain of servers covers the model now; /readyz tells why', { retryAfterMs: 2_000 });
+      return new DispatcherError('DSP_NO_CAPACITY', 'no chain of servers covers the model now; /readyz tells why', {
+        retryAfterMs: 2_000,
+      });
     case 'draining':
       return new DispatcherError('DSP_DRAINING', 'this dispatcher is shutting down', { retryAfterMs: 5_000 });
   }

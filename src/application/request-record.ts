@@ -55,7 +55,8 @@ export class RequestRecord {
   }
 
   #report(outcome: RequestOutcome): void {
-    const seconds = (untilMs: number | undefined): number | undefined => (untilMs === undefined ? undefined : (untilMs - this.#arrivedMs) / 1000);
+    const seconds = (untilMs: number | undefined): number | undefined =>
+      untilMs === undefined ? undefined : (untilMs - this.#arrivedMs) / 1000;
     const first = this.#firstTokenMs;
     const last = this.#lastTokenMs;
     const hasSpacing = first !== undefined && last !== undefined && this.#completionTokens > 1;

@@ -20,7 +20,11 @@ export interface TokenLoopInput {
  * token is computed when the consumer asks for the next event, so a slow consumer slows its own chain
  * and nothing piles up.
  */
-export async function* runTokenLoop(model: LanguageModel, session: ChainSession, input: TokenLoopInput): AsyncGenerator<GenerationEvent> {
+export async function* runTokenLoop(
+  model: LanguageModel,
+  session: ChainSession,
+  input: TokenLoopInput,
+): AsyncGenerator<GenerationEvent> {
   const sampler = model.createSampler(input.sampling);
   const decoder = model.createTextDecoder();
   const stops = new StopMatcher(input.stop);

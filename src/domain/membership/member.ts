@@ -1,7 +1,7 @@
 import type { Span } from '../model/span.ts';
 
 /** Speeds of a server, seconds; what it declares of itself until something better is known. */
-export interface ServerSpeeds {
+export interface DeclaredSpeeds {
   readonly overheadSecondsPerBlock: number;
   readonly prefillSecondsPerTokenPerBlock: number;
   readonly decodeSecondsPerTokenPerBlock: number;
@@ -19,7 +19,7 @@ export interface Registration {
   readonly address: string;
   readonly protocol: 'grpc' | 'petals';
   readonly memoryBytes: number;
-  readonly speeds: ServerSpeeds;
+  readonly speeds: DeclaredSpeeds;
   readonly hosted: Span | undefined;
   readonly isPinned: boolean;
   readonly labels: ReadonlyMap<string, string>;
@@ -44,17 +44,26 @@ export interface AssignedSpan {
   readonly assignedMs: number;
 }
 
+export interface Exclusion {
+  readonly reason: string;
+  readonly untilMs: number;
+  /** It holds for the server's next incarnations too. */
+  readonly isSticky: boolean;
+}
+
 /** A registered server; a new incarnation with every Join. */
 export interface Member extends Registration {
   readonly incarnation: number;
   readonly joinedMs: number;
-  readonly speeds: ServerSpeeds;
+  readonly speeds: DeclaredSpeeds;
   readonly lastSeenMs: number;
   /** What the current plan wants it to host. */
   readonly assigned: AssignedSpan | undefined;
   /** What it says it hosts and accepts sessions for. */
   readonly ready: Span | undefined;
-  readonly exclusion: { readonly reason: string; readonly untilMs: number } | undefined;
+  readonly exclusion: Exclusion | undefined;
+  /** Exclusions so far. */
+  readonly faults: number;
   readonly isDraining: boolean;
   readonly cacheBytesFree: number | undefined;
   readonly sessions: number;

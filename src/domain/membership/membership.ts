@@ -1,6 +1,6 @@
 import { isSameSpan, type Span } from '../model/span.ts';
 import { invariant } from '../shared/invariant.ts';
-import type { LossReason, Member, Registration, ServerSpeeds } from './member.ts';
+import type { DeclaredSpeeds, Exclusion, LossReason, Member, Registration } from './member.ts';
 
 export interface MembershipOptions {
   /** A server that says nothing for this long is lost, ms > 0. */
@@ -28,6 +28,9 @@ export type MembershipEffect =
 
 const NOTHING: readonly MembershipEffect[] = [];
 
+/** Exclusions grow to 64 times the first at most. */
+const MAX_DOUBLINGS = 6;
+
 /**
  * Who is in the swarm: leases, incarnations, what each server was told to host and says it hosts.
  * Pure: time comes in, effects go out. A message from an older incarnation of a server changes nothing.
@@ -35,6 +38,8 @@ const NOTHING: readonly MembershipEffect[] = [];
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #members = new Map<string, Member>();
+  /** Exclusions that outlive their server's stream: joining again is no way around one. Bounded like the members. */
+  readonly #remembered = new Map<string, { readonly exclusion: Exclusion; readonly faults: number }>();
   #lastIncarnation = 0;
 
   constructor(options: MembershipOptions) {
@@ -58,6 +63,7 @@ export class Membership {
   join(registration: Registration, nowMs: number): { incarnation: number; effects: readonly MembershipEffect[] } {
     const previous = this.#members.get(registration.serverId);
     invariant(previous !== undefined || !this.isFull, 'the caller refuses a join beyond the limit');
+    const past = previous ?? this.#remembered.get(registration.serverId);
     this.#lastIncarnation += 1;
     const incarnation = this.#lastIncarnation;
     const effects: MembershipEffect[] = [];
@@ -69,8 +75,8 @@ export class Membership {
       lastSeenMs: nowMs,
       assigned: undefined,
       ready: registration.hosted,
-      // A server that failed is not readmitted by joining again before its time is over.
-      exclusion: previous?.exclusion,
+      exclusion: stickyExclusion(past?.exclusion, nowMs),
+      faults: past?.faults ?? 0,
       isDraining: false,
       cacheBytesFree: undefined,
       sessions: 0,
@@ -83,7 +89,7 @@ export class Membership {
   heartbeat(
     serverId: string,
     incarnation: number,
-    report: { cacheBytesFree: number; sessions: number; speeds: ServerSpeeds | undefined },
+    report: { cacheBytesFree: number; sessions: number; speeds: DeclaredSpeeds | undefined },
     nowMs: number,
   ): readonly MembershipEffect[] {
     const member = this.#current(serverId, incarnation);
@@ -114,7 +120,13 @@ export class Membership {
   }
 
   /** The server accepts sessions for the span. Anything but the span last told is ignored. */
-  spanReady(serverId: string, incarnation: number, epoch: number, span: Span, nowMs: number): readonly MembershipEffect[] {
+  spanReady(
+    serverId: string,
+    incarnation: number,
+    epoch: number,
+    span: Span,
+    nowMs: number,
+  ): readonly MembershipEffect[] {
     const member = this.#current(serverId, incarnation);
     if (member === undefined) return NOTHING;
     const assigned = member.assigned;
@@ -125,20 +137,35 @@ export class Membership {
   }
 
   /** The server could not load the span it was told. */
-  spanFailed(serverId: string, incarnation: number, epoch: number, reason: string, nowMs: number): readonly MembershipEffect[] {
+  spanFailed(
+    serverId: string,
+    incarnation: number,
+    epoch: number,
+    reason: string,
+    nowMs: number,
+  ): readonly MembershipEffect[] {
     const member = this.#current(serverId, incarnation);
     if (member === undefined || member.assigned === undefined || epoch !== member.assigned.epoch) return NOTHING;
     return this.exclude(serverId, `it could not load its span: ${reason}`, nowMs);
   }
 
-  /** Leaves a server out of plans and chains for a while. A second fault within that time prolongs it. */
-  exclude(serverId: string, reason: string, nowMs: number): readonly MembershipEffect[] {
+  /**
+   * Leaves a server out of plans and chains for a while, twice as long with each further fault.
+   * @param isSticky false for a server that was merely lost: one that comes back has been restarted
+   */
+  exclude(serverId: string, reason: string, nowMs: number, isSticky = true): readonly MembershipEffect[] {
     const member = this.#members.get(serverId);
     if (member === undefined) return NOTHING;
-    const excluded: Member = { ...member, exclusion: { reason, untilMs: nowMs + this.#options.exclusionMs } };
+    const faults = member.faults + 1;
+    const durationMs = this.#options.exclusionMs * 2 ** Math.min(faults - 1, MAX_DOUBLINGS);
+    const excluded: Member = { ...member, faults, exclusion: { reason, untilMs: nowMs + durationMs, isSticky } };
     this.#members.set(serverId, excluded);
     if (member.exclusion !== undefined) return NOTHING;
-    return [{ kind: 'excluded', member: excluded, reason }, { kind: 'readiness-changed' }, { kind: 'plan-stale', reason: 'excluded' }];
+    return [
+      { kind: 'excluded', member: excluded, reason },
+      { kind: 'readiness-changed' },
+      { kind: 'plan-stale', reason: 'excluded' },
+    ];
   }
 
   /** No new work for a server that is about to go. */
@@ -158,6 +185,7 @@ export class Membership {
   /** Leases and load times that are over, exclusions that end. */
   advance(nowMs: number): readonly MembershipEffect[] {
     const effects: MembershipEffect[] = [];
+    for (const [id, { exclusion }] of this.#remembered) if (nowMs >= exclusion.untilMs) this.#remembered.delete(id);
     for (const member of this.members()) {
       if (nowMs >= member.lastSeenMs + this.#options.leaseMs) {
         effects.push(...this.#lose(member, 'lease_expired'));
@@ -167,7 +195,9 @@ export class Membership {
         effects.push({ kind: 'plan-stale', reason: 'readmitted' }, { kind: 'readiness-changed' });
       } else if (this.#isLateToLoad(member, nowMs)) {
         const seconds = Math.round(this.#options.loadTimeoutMs / 1000);
-        effects.push(...this.exclude(member.serverId, `it was not ready ${seconds} s after it was told its span`, nowMs));
+        effects.push(
+          ...this.exclude(member.serverId, `it was not ready ${seconds} s after it was told its span`, nowMs),
+        );
       }
     }
     return effects;
@@ -186,11 +216,18 @@ export class Membership {
   }
 
   #isLateToLoad(member: Member, nowMs: number): boolean {
-    return isLoading(member) && member.assigned !== undefined && nowMs >= member.assigned.assignedMs + this.#options.loadTimeoutMs;
+    return (
+      isLoading(member) &&
+      member.assigned !== undefined &&
+      nowMs >= member.assigned.assignedMs + this.#options.loadTimeoutMs
+    );
   }
 
   #lose(member: Member, reason: LossReason): readonly MembershipEffect[] {
     this.#members.delete(member.serverId);
+    if (member.exclusion?.isSticky === true && this.#remembered.size < this.#options.limit) {
+      this.#remembered.set(member.serverId, { exclusion: member.exclusion, faults: member.faults });
+    }
     return [
       { kind: 'lost', member, reason },
       { kind: 'readiness-changed' },
@@ -204,11 +241,15 @@ export class Membership {
   }
 }
 
+function stickyExclusion(exclusion: Exclusion | undefined, nowMs: number): Exclusion | undefined {
+  return exclusion?.isSticky && nowMs < exclusion.untilMs ? exclusion : undefined;
+}
+
 function isLoading(member: Member): boolean {
   return member.exclusion === undefined && member.ready === undefined && (member.assigned?.span.blockCount ?? 0) > 0;
 }
 
-function hasChangedSpeed(before: ServerSpeeds, after: ServerSpeeds, threshold: number): boolean {
+function hasChangedSpeed(before: DeclaredSpeeds, after: DeclaredSpeeds, threshold: number): boolean {
   const isFar = (a: number, b: number): boolean => Math.abs(a - b) > threshold * Math.max(Math.abs(a), 1e-12);
   return (
     isFar(before.overheadSecondsPerBlock, after.overheadSecondsPerBlock) ||

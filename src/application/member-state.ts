@@ -1,0 +1,49 @@
+import type { Member } from '../domain/membership/member.ts';
+import type { Server } from '../domain/model/server.ts';
+import { containsSpan, type Span } from '../domain/model/span.ts';
+import {
+  communicationSeconds,
+  computationSecondsPerBlock,
+  type TokenWorkload,
+} from '../domain/planning/service-times.ts';
+
+/** What turns a member's speeds into the mean service times that the planner reckons with. */
+export interface ServiceTimeTerms {
+  readonly workload: TokenWorkload;
+  /** Fixed cost of one message to a server beside its round trip, seconds. */
+  readonly overheadSeconds: number;
+  /** Bytes of one token's hidden state on the wire. */
+  readonly hiddenBytesPerToken: number;
+}
+
+/** A member as the planner sees it. */
+export function plannableServer(member: Member, terms: ServiceTimeTerms): Server {
+  const speeds = { ...member.speeds, overheadSeconds: terms.overheadSeconds };
+  return {
+    id: member.serverId,
+    memoryBytes: member.memoryBytes,
+    communicationSeconds: communicationSeconds(speeds, terms.workload, terms.hiddenBytesPerToken),
+    computationSecondsPerBlock: computationSecondsPerBlock(speeds, terms.workload),
+  };
+}
+
+/** Why a member does not serve, in words for operators; undefined when it does. */
+export function whyNotServing(member: Member): string | undefined {
+  const { serverId, assigned, exclusion } = member;
+  if (exclusion !== undefined) return `${serverId} is excluded: ${exclusion.reason}`;
+  if (member.isDraining) return `${serverId} is leaving`;
+  if (member.ready !== undefined) return undefined;
+  if (assigned === undefined) return `${serverId} waits for a plan`;
+  if (assigned.span.blockCount === 0) return `${serverId} has no part in the plan`;
+  const { firstBlock, blockCount } = assigned.span;
+  return `${serverId} loads blocks ${firstBlock}..${firstBlock + blockCount - 1}`;
+}
+
+/** Blocks of `after` that `before` lacks. */
+export function newBlocks(before: Span | undefined, after: Span): number {
+  if (before === undefined || containsSpan(before, after)) return before === undefined ? after.blockCount : 0;
+  const shared =
+    Math.min(before.firstBlock + before.blockCount, after.firstBlock + after.blockCount) -
+    Math.max(before.firstBlock, after.firstBlock);
+  return after.blockCount - Math.max(0, shared);
+}

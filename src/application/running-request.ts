@@ -1,0 +1,88 @@
+import type { CompletionOutcome } from '../domain/model/job.ts';
+import { DispatcherError } from '../domain/shared/errors.ts';
+import type { ChainAccess } from './chain-access.ts';
+import type { Ticket } from './job-dispatcher.ts';
+import type { ChainSession } from './ports/chain-transport.ts';
+import type { Telemetry } from './ports/telemetry.ts';
+import type { RequestRecord } from './request-record.ts';
+
+export interface RunningRequestDependencies {
+  readonly chains: ChainAccess;
+  readonly telemetry: Telemetry;
+  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+/** A request that holds a slot: the one place where it ends. */
+export class RunningRequest {
+  readonly record: RequestRecord;
+  readonly hopCount: number;
+  readonly #deps: RunningRequestDependencies;
+  readonly #ticket: Ticket;
+  readonly #abort = new AbortController();
+  readonly #client: AbortSignal;
+  #session: ChainSession | undefined;
+  #isFinished = false;
+  readonly #onClientLeft = (): void => this.finish('cancelled');
+
+  constructor(deps: RunningRequestDependencies, ticket: Ticket, record: RequestRecord, client: AbortSignal) {
+    this.#deps = deps;
+    this.#ticket = ticket;
+    this.record = record;
+    this.hopCount = ticket.chain.hops.length;
+    this.#client = client;
+    client.addEventListener('abort', this.#onClientLeft, { once: true });
+    if (client.aborted) this.finish('cancelled');
+  }
+
+  /** Aborts when the request ends, whatever ended it. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  adopt(session: ChainSession): void {
+    this.#session = session;
+    if (!this.#isFinished) return;
+    session.close();
+    throw new DispatcherError('DSP_CANCELLED', 'the client left while its chain was opened');
+  }
+
+  /** Ends the request for a failure and returns what its client is told. */
+  fail(cause: unknown): unknown {
+    if (this.#isFinished) return cause;
+    const error = cause instanceof DispatcherError ? cause : undefined;
+    if (error?.code === 'DSP_CANCELLED') {
+      this.finish('cancelled');
+      return cause;
+    }
+    this.finish('failed');
+    if (error === undefined || error.serverId === undefined) return cause;
+    const { jobId, chain } = this.#ticket;
+    this.#deps.log('a chain failed its request', {
+      jobId,
+      chainId: chain.id,
+      serverId: error.serverId,
+      code: error.code,
+      reason: error.message,
+    });
+    this.#deps.chains.reportFailure(error);
+    return new DispatcherError('DSP_CHAIN_FAILED', `the chain of this request failed: ${error.message}`, {
+      serverId: error.serverId,
+      cause: error,
+    });
+  }
+
+  /** Frees the caches at every hop, then the slot. The first call counts. */
+  finish(outcome: CompletionOutcome): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#client.removeEventListener('abort', this.#onClientLeft);
+    this.#session?.close();
+    this.#abort.abort();
+    for (const hop of this.#session?.hopTimings() ?? []) {
+      if (hop.steps > 0) this.#deps.telemetry.hopObserved(hop.serverId, hop.roundTripSeconds / hop.steps);
+    }
+    this.record.finished(outcome);
+    if (outcome === 'completed') this.#deps.chains.reportService(this.#ticket.chain.id, this.record.serviceSeconds());
+    this.#ticket.release(outcome);
+  }
+}
