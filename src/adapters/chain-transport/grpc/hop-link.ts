@@ -1,0 +1,114 @@
+import { type ClientDuplexStream, Metadata, type StatusObject } from '@grpc/grpc-js';
+import type { OpenChainRequest, TransportHop } from '../../../application/ports/chain-transport.ts';
+import { DispatcherError, type ErrorCode } from '../../../domain/shared/errors.ts';
+import { decodeSessionReply, encodeSessionRequest, SESSION_PATH } from '../../wire/block-server-codec.ts';
+import { codeOfStreamEnd, failureCodeOf, GRPC_STATUS, printablePeerText } from '../../wire/failure-codes.ts';
+import type { SessionReply__Output } from '../../wire/generated/daisychain/v1/SessionReply.ts';
+import { decodeTensor, encodeTensor, WIRE_DTYPE } from '../../wire/tensor.ts';
+import type { HopLink, HopListener, HopStep } from '../hop-link.ts';
+import type { ChannelLease, ChannelPool } from './channel-pool.ts';
+
+const asIs = (message: Buffer): Buffer => message;
+
+/** Opens one `BlockServer.Session` stream. @throws DispatcherError as `ChannelPool.lease` */
+export function connectGrpcHop(
+  pool: ChannelPool,
+  request: OpenChainRequest,
+  hop: TransportHop,
+  listener: HopListener,
+): HopLink {
+  const lease = pool.lease(hop.address, hop.serverId);
+  const stream = lease.client.makeBidiStreamRequest(SESSION_PATH, asIs, asIs, new Metadata(), {});
+  return new GrpcHopLink(stream, lease, request, hop, listener);
+}
+
+class GrpcHopLink implements HopLink {
+  readonly #stream: ClientDuplexStream<Buffer, Buffer>;
+  readonly #lease: ChannelLease;
+  readonly #hiddenSize: number;
+  readonly #serverId: string;
+  readonly #listener: HopListener;
+  #isOver = false;
+
+  constructor(
+    stream: ClientDuplexStream<Buffer, Buffer>,
+    lease: ChannelLease,
+    request: OpenChainRequest,
+    hop: TransportHop,
+    listener: HopListener,
+  ) {
+    this.#stream = stream;
+    this.#lease = lease;
+    this.#hiddenSize = request.hiddenSize;
+    this.#serverId = hop.serverId;
+    this.#listener = listener;
+    stream.on('data', (message: Buffer) => this.#receive(message));
+    stream.on('status', (status: StatusObject) => this.#streamEnded(status));
+    // 'status' tells the same; without this listener node would treat it as unhandled.
+    stream.on('error', () => {});
+    stream.write(
+      encodeSessionRequest({
+        open: {
+          sessionId: request.sessionId,
+          modelId: request.modelId,
+          blocks: { firstBlock: hop.firstBlock, blockCount: hop.blockCount },
+          maxTokens: request.maxTokens,
+          dtype: WIRE_DTYPE,
+          planEpoch: request.planEpoch,
+          hiddenSize: request.hiddenSize,
+        },
+      }),
+    );
+  }
+
+  send(step: HopStep): void {
+    if (this.#isOver) return;
+    const { index, position, returnTokens } = step;
+    // What `write` answers is not waited for: the steps in flight are bounded, and so is each of them.
+    this.#stream.write(
+      encodeSessionRequest({
+        step: { index, position, returnTokens, hidden: encodeTensor(step.hidden, step.tokens, this.#hiddenSize) },
+      }),
+    );
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#lease.release();
+    this.#stream.cancel();
+  }
+
+  #receive(message: Buffer): void {
+    if (this.#isOver) return;
+    let reply: SessionReply__Output;
+    try {
+      reply = decodeSessionReply(message);
+    } catch (cause) {
+      this.#fail('DSP_BAD_OUTPUT', 'sent a message that is not a SessionReply', cause);
+      return;
+    }
+    if (reply.result) {
+      const tensor = decodeTensor(reply.result.hidden, this.#hiddenSize);
+      if (tensor.kind === 'malformed') this.#fail('DSP_BAD_OUTPUT', `answered with ${tensor.problem}`);
+      else this.#listener.answered(reply.result.index, tensor.hidden, reply.result.computeSeconds);
+    } else if (reply.opened) {
+      this.#listener.opened();
+    } else if (reply.failure) {
+      this.#fail(failureCodeOf(reply.failure.code), `refused: ${printablePeerText(reply.failure.message)}`);
+    } else {
+      this.#fail('DSP_BAD_OUTPUT', 'sent an empty reply');
+    }
+  }
+
+  #streamEnded(status: StatusObject): void {
+    if (this.#isOver) return;
+    const why = status.code === GRPC_STATUS.ok ? 'ended the stream' : `is lost: ${printablePeerText(status.details)}`;
+    this.#fail(codeOfStreamEnd(status.code), why);
+  }
+
+  #fail(code: ErrorCode, problem: string, cause?: unknown): void {
+    this.#listener.failed(
+      new DispatcherError(code, `Server ${this.#serverId} ${problem}.`, { serverId: this.#serverId, cause }),
+    );
+  }
+}

@@ -1,0 +1,8 @@
+// Original file: proto/daisychain/v1/dispatcher.proto
+
+
+export interface ReleaseReply {
+}
+
+export interface ReleaseReply__Output {
+}

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BlockHost, BlockSession, MeasuredSpeed } from '../../src/application/ports/block-host.ts';
+import { containsSpan, type Span } from '../../src/domain/model/span.ts';
+import { DispatcherError } from '../../src/domain/shared/errors.ts';
+
+export interface MemoryBlockHostOptions {
+  readonly modelId?: string;
+  readonly blockCount?: number;
+  readonly hiddenSize?: number;
+  readonly hosted?: Span;
+  /** Tokens of cache per block. */
+  readonly cacheTokens?: number;
+  readonly stepMs?: number;
+  /** Changes a step's output before it is answered. */
+  readonly spoil?: (output: Float32Array) => Float32Array | Promise<Float32Array>;
+  readonly loadMs?: number;
+}
+
+/**
+ * A block host without a model: block b adds b + 1 to every value, so outputs tell which blocks
+ * ran. Its cache is counted and not kept.
+ */
+export class MemoryBlockHost implements BlockHost {
+  readonly modelId: string;
+  readonly blockCount: number;
+  readonly hiddenSize: number;
+  readonly blockBytes = 1_000;
+  readonly cacheBytesPerTokenPerBlock = 8;
+  readonly weightsDigest = 'memory';
+  stepsAtWork = 0;
+  stepsRun = 0;
+  readonly hostCalls: Span[] = [];
+  #hosted: Span | undefined;
+  #cacheTokensFree: number;
+  #sessions = 0;
+  #hostGeneration = 0;
+  readonly #options: MemoryBlockHostOptions;
+
+  constructor(options: MemoryBlockHostOptions = {}) {
+    this.#options = options;
+    this.modelId = options.modelId ?? 'test-model';
+    this.blockCount = options.blockCount ?? 8;
+    this.hiddenSize = options.hiddenSize ?? 4;
+    this.#hosted = options.hosted ?? { firstBlock: 0, blockCount: this.blockCount };
+    this.#cacheTokensFree = (options.cacheTokens ?? 10_000) * this.blockCount;
+  }
+
+  hosted(): Span | undefined {
+    return this.#hosted;
+  }
+
+  usage(): { cacheBytesFree: number; sessions: number } {
+    return { cacheBytesFree: this.#cacheTokensFree * this.cacheBytesPerTokenPerBlock, sessions: this.#sessions };
+  }
+
+  async host(span: Span, _cacheBytes: number): Promise<void> {
+    this.hostCalls.push(span);
+    this.#hostGeneration += 1;
+    const generation = this.#hostGeneration;
+    if (this.#options.loadMs !== undefined) await sleep(this.#options.loadMs);
+    if (generation !== this.#hostGeneration) throw new DispatcherError('DSP_CANCELLED', 'superseded');
+    this.#hosted = span.blockCount === 0 ? undefined : span;
+  }
+
+  async measureSpeed(): Promise<MeasuredSpeed> {
+    return {
+      overheadSecondsPerBlock: 0.001,
+      prefillSecondsPerTokenPerBlock: 0.0001,
+      decodeSecondsPerTokenPerBlock: 0.001,
+    };
+  }
+
+  openSession(blocks: Span, maxTokens: number): BlockSession {
+    if (this.#hosted === undefined || !containsSpan(this.#hosted, blocks))
+      throw new DispatcherError('DSP_SPAN_NOT_HOSTED', 'these blocks are not hosted');
+    const reserved = maxTokens * blocks.blockCount;
+    if (reserved > this.#cacheTokensFree) throw new DispatcherError('DSP_CACHE_FULL', 'the cache is full');
+    this.#cacheTokensFree -= reserved;
+    this.#sessions += 1;
+    let isClosed = false;
+    let tail: Promise<unknown> = Promise.resolve();
+    return {
+      step: (hidden, tokens, returnTokens) => {
+        const answer = tail.then(() => this.#step(blocks, hidden, tokens, returnTokens));
+        tail = answer.catch(() => {});
+        return answer;
+      },
+      close: () => {
+        if (isClosed) return;
+        isClosed = true;
+        this.#cacheTokensFree += reserved;
+        this.#sessions -= 1;
+      },
+    };
+  }
+
+  async close(): Promise<void> {}
+
+  async #step(
+    blocks: Span,
+    hidden: Float32Array,
+    tokens: number,
+    returnTokens: number,
+  ): Promise<{ hidden: Float32Array; computeSeconds: number }> {
+    this.stepsAtWork += 1;
+    this.stepsRun += 1;
+    if (this.#options.stepMs !== undefined) await sleep(this.#options.stepMs);
+    this.stepsAtWork -= 1;
+    const addend = expectedAddend(blocks);
+    const output = hidden.slice((tokens - returnTokens) * this.hiddenSize).map((value) => value + addend);
+    return {
+      hidden: (await this.#options.spoil?.(output)) ?? output,
+      computeSeconds: (this.#options.stepMs ?? 0) / 1000,
+    };
+  }
+}
+
+/** What the blocks of a span add to every value. */
+export function expectedAddend({ firstBlock, blockCount }: Span): number {
+  let sum = 0;
+  for (let block = firstBlock; block < firstBlock + blockCount; block += 1) sum += block + 1;
+  return sum;
+}
