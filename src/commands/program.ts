@@ -11,7 +11,13 @@ interface LazyCommand {
 }
 
 /** Every command of the product, in the order of the help. */
-export const COMMANDS: readonly LazyCommand[] = [];
+export const COMMANDS: readonly LazyCommand[] = [
+  {
+    name: 'plan',
+    summary: 'plan placement and chains of a swarm, offline',
+    load: async () => (await import('./plan.ts')).buildPlanCommand,
+  },
+];
 
 const EXAMPLES = `
 Examples:

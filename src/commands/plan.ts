@@ -1,0 +1,102 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { SwarmFile } from '../config/swarm-file.ts';
+import { parseSwarmFile } from '../config/swarm-file.ts';
+import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../domain/model/plan.ts';
+import { makePlan } from '../domain/planning/make-plan.ts';
+import type { CommandIo } from './command-io.ts';
+import { UsageError } from './command-io.ts';
+import { readInputFile } from './input-file.ts';
+import { planDocument, planTable } from './plan-report.ts';
+
+const PLACEMENTS: readonly PlacementPolicy[] = ['gbp-cr', 'gbp-cr-fill'];
+const OBJECTIVES: readonly PlanningObjective[] = ['lower', 'upper', 'surrogate'];
+const MAX_RESERVED_SLOTS = 100_000;
+
+interface PlanFlags {
+  readonly placement: PlacementPolicy;
+  readonly objective: PlanningObjective;
+  readonly reservedSlots?: number;
+  readonly arrivalRate?: number;
+  readonly maxLoad?: number;
+  readonly json?: boolean;
+}
+
+/** `daisychain plan FILE`: plans a swarm offline. Exit code 1 when not every block can be placed. */
+export function buildPlanCommand(io: CommandIo): Command {
+  return new Command('plan')
+    .description('Plans where the blocks of a model go, and which chains of servers serve requests, from a swarm file.')
+    .argument('<file>', "swarm file, YAML or JSON; '-' reads standard input")
+    .addOption(
+      new Option('--placement <policy>', 'gbp-cr stops when the arrival rate is served; gbp-cr-fill uses every server')
+        .choices(PLACEMENTS)
+        .default('gbp-cr'),
+    )
+    .addOption(
+      new Option('--objective <objective>', 'what the search for the reserved slots minimises')
+        .choices(OBJECTIVES)
+        .default('lower'),
+    )
+    .option(
+      '--reserved-slots <count>',
+      'sessions per chain to leave room for, instead of a search',
+      wholeNumber(1, MAX_RESERVED_SLOTS),
+    )
+    .option('--arrival-rate <rate>', "requests per second, instead of the file's", numberWithin(1e-6, 1e6))
+    .option('--max-load <share>', "largest load wanted, instead of the file's", numberWithin(0.001, 1))
+    .option('--json', 'print one JSON document')
+    .action(async (file: string, flags: PlanFlags) => {
+      const source = await readInputFile(file);
+      const swarm = parseSwarmFile(source.text, source.name);
+      const parsed = performance.now();
+      const result = planSwarm(swarm, flags, source.name);
+      const planningMilliseconds = performance.now() - parsed;
+      const settings = {
+        placementPolicy: flags.placement,
+        objective: flags.reservedSlots === undefined ? flags.objective : undefined,
+        planningMilliseconds,
+      };
+      const text =
+        flags.json === true
+          ? `${JSON.stringify(planDocument(result, settings))}\n`
+          : planTable(swarm, result, settings);
+      io.stdout.write(text);
+      if (result.kind === 'infeasible') io.setExitCode(1);
+    });
+}
+
+function planSwarm(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningResult {
+  const arrivalRatePerSecond = flags.arrivalRate ?? swarm.arrivalRatePerSecond;
+  if (arrivalRatePerSecond === undefined) {
+    throw new UsageError(`${name}: arrival_rate_per_second: missing; give it in the file or with --arrival-rate`);
+  }
+  return makePlan({
+    model: swarm.model,
+    arrivalRatePerSecond,
+    maxLoad: flags.maxLoad ?? swarm.maxLoad,
+    servers: swarm.servers,
+    placementPolicy: flags.placement,
+    objective: flags.objective,
+    reservedSlots: flags.reservedSlots,
+    pinnedSpans: swarm.pinnedSpans,
+  });
+}
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function numberWithin(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
