@@ -1,0 +1,62 @@
+import { type FastifyInstance, fastify } from 'fastify';
+import { createAuthentication } from './authentication.ts';
+import { answerBrokenRequest, replyNotFound, replyWithError } from './error-replies.ts';
+import type { HttpDeps } from './http-deps.ts';
+import { requestIdOf } from './request-id.ts';
+import { RouteTable } from './route-table.ts';
+import { addChatCompletions } from './routes/chat-completions.ts';
+import { addCompletions } from './routes/completions.ts';
+import { addMetrics } from './routes/metrics.ts';
+import { addModels } from './routes/models.ts';
+import { addProbes } from './routes/probes.ts';
+
+/** How often Node looks for clients that are too slow with their request, milliseconds. */
+const SLOW_CLIENT_CHECK_MS = 2_000;
+
+/**
+ * The HTTP front. It never listens: the caller does, and closes it. Closing ends idle connections at
+ * once and waits for the requests under way.
+ */
+export function buildHttpServer(deps: HttpDeps): FastifyInstance {
+  const { options } = deps;
+  const app = fastify({
+    http: {
+      maxHeaderSize: options.headerLimitBytes,
+      headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(SLOW_CLIENT_CHECK_MS, options.headersTimeoutMs),
+      // Tokens are small and must leave at once.
+      noDelay: true,
+    },
+    bodyLimit: options.bodyLimitBytes,
+    requestTimeout: options.requestTimeoutMs,
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    forceCloseConnections: 'idle',
+    // While closing, requests on open connections still get the application's own answer (draining).
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512 },
+    requestIdHeader: false,
+    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, request, reply) => replyWithError(deps.log, error, request, reply),
+  });
+  app.server.maxConnections = options.maxConnections;
+
+  const routes = new RouteTable();
+  app.addHook('onRoute', (route) => routes.add(route.method, route.url));
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  app.setErrorHandler((error, request, reply) => replyWithError(deps.log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => replyNotFound(routes.methodsOf(request.url), request, reply));
+
+  addProbes(app, deps);
+  addMetrics(app, deps);
+  app.register(async (scope) => {
+    const authenticate = createAuthentication(options.apiKeys);
+    if (authenticate !== undefined) scope.addHook('onRequest', authenticate);
+    addChatCompletions(scope, deps);
+    addCompletions(scope, deps);
+    addModels(scope, deps);
+  });
+  return app;
+}
