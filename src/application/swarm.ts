@@ -15,6 +15,7 @@ import type { TransportHop } from './ports/chain-transport.ts';
 import type { Clock } from './ports/clock.ts';
 import type { MemberLink } from './ports/member-link.ts';
 import type { ReplanReason, ServerLossReason, Telemetry } from './ports/telemetry.ts';
+import { ReplanTimer } from './replan-timer.ts';
 
 export interface SwarmOptions {
   /** Quiet time after a change before it is planned for, ms. A stream of changes waits ten times that at most. */
@@ -81,8 +82,7 @@ export class Swarm implements ChainAccess {
   readonly #links = new Map<string, { readonly incarnation: number; readonly link: MemberLink }>();
   readonly #measured = new Map<string, number>();
   #plan: PlanState = { epoch: 0, madeMs: undefined, arrivalRatePerSecond: 0, result: undefined, inForce: undefined };
-  #stale: { readonly reason: StaleReason; readonly sinceMs: number } | undefined;
-  #cancelReplan: (() => void) | undefined;
+  readonly #replanTimer: ReplanTimer;
   #cancelAdvance: (() => void) | undefined;
   #chains: readonly Chain[] = [];
   #isStopping = false;
@@ -90,6 +90,7 @@ export class Swarm implements ChainAccess {
   constructor(deps: SwarmDependencies, options: SwarmOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#replanTimer = new ReplanTimer(deps.clock, options.replanDebounceMs, (reason) => this.#replan(reason));
   }
 
   get plan(): PlanState {
@@ -158,7 +159,7 @@ export class Swarm implements ChainAccess {
   /** From now on nothing is planned; for shutting down. */
   stop(): void {
     this.#isStopping = true;
-    this.#cancelReplan?.();
+    this.#replanTimer.stop();
     this.#cancelAdvance?.();
   }
 
@@ -201,7 +202,7 @@ export class Swarm implements ChainAccess {
     if (members.length === 0) return ['no server has joined yet'];
     const reasons = this.#plan.result?.kind === 'infeasible' ? [this.#plan.result.reason] : [];
     const waiting = members.map((member) => whyNotServing(member)).filter((reason) => reason !== undefined);
-    return [...reasons, ...waiting, ...(reasons.length + waiting.length === 0 ? ['a plan is being made'] : [])];
+    return [...reasons, ...waiting, ...(this.#replanTimer.isPending ? ['a plan is being made'] : [])];
   }
 
   /** What is wrong with a plan that serves all the same: instability. */
@@ -214,7 +215,7 @@ export class Swarm implements ChainAccess {
     let isReadinessChanged = false;
     for (const effect of effects) {
       if (effect.kind === 'readiness-changed') isReadinessChanged = true;
-      else if (effect.kind === 'plan-stale') this.#markStale(effect.reason);
+      else if (effect.kind === 'plan-stale') this.#replanTimer.mark(effect.reason);
       else if (effect.kind === 'lost') this.#noteLoss(effect.member, LOSS_REASON[effect.reason]);
       else this.#deps.log('server excluded', { serverId: effect.member.serverId, reason: effect.reason });
     }
@@ -233,25 +234,9 @@ export class Swarm implements ChainAccess {
     this.#links.delete(member.serverId);
   }
 
-  #markStale(reason: StaleReason): void {
-    if (this.#isStopping) return;
-    const { clock } = this.#deps;
-    const nowMs = clock.nowMs();
-    this.#stale ??= { reason, sinceMs: nowMs };
-    const { replanDebounceMs } = this.#options;
-    const latestMs = this.#stale.sinceMs + 10 * replanDebounceMs;
-    this.#cancelReplan?.();
-    this.#cancelReplan = clock.setTimer(Math.max(0, Math.min(replanDebounceMs, latestMs - nowMs)), () =>
-      this.#replan(),
-    );
-  }
-
   /** One plan of the members as they are now, and the orders that follow from it. */
-  #replan(): void {
+  #replan(reason: StaleReason): void {
     const { membership, clock, telemetry, model, log } = this.#deps;
-    const reason = this.#stale?.reason ?? 'join';
-    this.#stale = undefined;
-    this.#cancelReplan = undefined;
     const startedMs = clock.nowMs();
     const eligible = membership.members().filter((member) => member.exclusion === undefined && !member.isDraining);
     const arrivalRatePerSecond = this.arrivalRatePerSecond();
