@@ -104,7 +104,7 @@ const planner = z.strictObject({
   overhead_seconds: seconds(0, 60)
     .default(0.001)
     .describe('fixed cost of one message to a server, beside its round trip'),
-  reserved_slots: count(1, 1_000_000)
+  reserved_slots: count(1, 100_000)
     .optional()
     .describe('jobs per chain that placement leaves cache for; without it the planner searches'),
 });

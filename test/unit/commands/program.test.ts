@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { CommandIo } from '../../../src/commands/command-io.ts';
 import { reportFailure } from '../../../src/commands/failure-report.ts';
-import { buildProgram } from '../../../src/commands/program.ts';
+import { buildProgram, COMMANDS } from '../../../src/commands/program.ts';
 
 interface Run {
   readonly stdout: string;
@@ -100,5 +100,20 @@ describe('the command line', () => {
     expect(stdout).toBe('');
     expect(stderr).toContain('Usage: daisychain');
     expect(failure).toEqual({ exitCode: 2, text: '' });
+  });
+});
+
+describe('the commands of the product', () => {
+  it.each(COMMANDS)('$name loads and is named as it is called', async ({ name, load }) => {
+    const build = await load();
+    const io: CommandIo = {
+      stdout: new PassThrough(),
+      stderr: new PassThrough(),
+      env: {},
+      setExitCode: () => undefined,
+    };
+    const command = build(io);
+    expect(command.name()).toBe(name);
+    expect(command.description()).not.toBe('');
   });
 });
