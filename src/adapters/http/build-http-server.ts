@@ -13,6 +13,9 @@ import { addProbes } from './routes/probes.ts';
 /** How often Node looks for clients that are too slow with their request, milliseconds. */
 const SLOW_CLIENT_CHECK_MS = 2_000;
 
+/** How often a closing front looks for connections that have fallen idle, milliseconds. */
+const IDLE_CLOSE_INTERVAL_MS = 25;
+
 /**
  * The HTTP front. It never listens: the caller does, and closes it. Closing ends idle connections at
  * once and waits for the requests under way.
@@ -41,6 +44,8 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
   });
   app.server.maxConnections = options.maxConnections;
 
+  closeConnectionsAsTheyFallIdle(app);
+
   const routes = new RouteTable();
   app.addHook('onRoute', (route) => routes.add(route.method, route.url));
   app.addHook('onRequest', async (request, reply) => {
@@ -59,4 +64,16 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
     addModels(scope, deps);
   });
   return app;
+}
+
+/**
+ * Node closes the connections that are idle when the closing begins. One whose stream ends later
+ * would stay open for its keep-alive time, and the closing with it.
+ */
+function closeConnectionsAsTheyFallIdle(app: FastifyInstance): void {
+  app.addHook('preClose', async () => {
+    if (!app.server.listening) return;
+    const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_CLOSE_INTERVAL_MS);
+    app.server.once('close', () => clearInterval(timer));
+  });
 }
