@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GoldenPlan } from '../support/golden-plans.ts';
+import { loadGoldenPlans } from '../support/golden-plans.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+interface Ending {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command line as a user does, in a process of its own. */
+function daisychain(args: readonly string[], input = ''): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...args], { stdio: 'pipe' });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+    child.stdin.end(input);
+  });
+}
+
+function swarmDocument(golden: GoldenPlan): string {
+  return JSON.stringify({
+    model: {
+      id: golden.model.id,
+      block_count: golden.model.blockCount,
+      block_bytes: golden.model.blockBytes,
+      cache_bytes_per_block: golden.model.cacheBytesPerBlock,
+    },
+    arrival_rate_per_second: golden.arrivalRatePerSecond,
+    max_load: golden.maxLoad,
+    servers: golden.servers.map((server) => ({
+      id: server.id,
+      memory_bytes: server.memoryBytes,
+      communication_seconds: server.communicationSeconds,
+      computation_seconds_per_block: server.computationSecondsPerBlock,
+    })),
+  });
+}
+
+describe('daisychain plan', () => {
+  const golden = new Map(loadGoldenPlans().map((one) => [one.id, one]));
+  const bloom = golden.get('P02_default') as GoldenPlan;
+  const tooSmall = golden.get('P11_infeasible') as GoldenPlan;
+  let folder = '';
+  let file = '';
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'daisychain-plan-'));
+    file = join(folder, 'swarm.json');
+    await writeFile(file, swarmDocument(bloom));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('prints exactly one JSON document with the plan', async () => {
+    const { exitCode, stdout, stderr } = await daisychain(['plan', file, '--json', '--reserved-slots', '7']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    const plan = JSON.parse(stdout) as Record<string, unknown>;
+    expect(Object.keys(plan)).toEqual([
+      'feasible',
+      'placement_policy',
+      'objective',
+      'reserved_slots',
+      'placement',
+      'chains',
+      'total_slots',
+      'service_rate_per_second',
+      'response_seconds',
+      'planning_milliseconds',
+    ]);
+    expect(plan).toMatchObject({
+      feasible: true,
+      placement_policy: 'gbp-cr',
+      objective: null,
+      reserved_slots: 7,
+      placement: bloom.atReservedSlots.placement,
+      total_slots: 7,
+    });
+    expect(plan['planning_milliseconds']).toBeGreaterThan(0);
+  });
+
+  it('searches the reservation, and reads YAML from standard input', async () => {
+    const document = swarmDocument(bloom);
+    const args = ['plan', '-', '--json', '--placement', 'gbp-cr-fill', '--objective', 'lower'];
+    const { exitCode, stdout } = await daisychain(args, `# a comment makes it YAML\n${document}`);
+    expect(exitCode).toBe(0);
+    const plan = JSON.parse(stdout) as { reserved_slots: number; response_seconds: { lower: number } };
+    expect(plan.reserved_slots).toBe(bloom.search.lower_fill.c);
+    expect(plan.response_seconds.lower).toBeCloseTo(bloom.search.lower_fill.v, 9);
+  });
+
+  it('prints a table for people', async () => {
+    const { exitCode, stdout } = await daisychain(['plan', file]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Plan of P02_default, 70 blocks');
+    expect(stdout).toMatch(/s011 +0\.\.23 +24/);
+    expect(stdout).toMatch(/s011 \(24\) -> s001 \(24\) -> s018 \(22\)/);
+  });
+
+  it('ends with 1 and says what is missing when the blocks do not fit', async () => {
+    const args = ['plan', '-', '--reserved-slots', '7'];
+    const json = await daisychain([...args, '--json'], swarmDocument(tooSmall));
+    expect(json.exitCode).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({ feasible: false, placement_policy: 'gbp-cr' });
+    expect(JSON.parse(json.stdout).reason).toMatch(/places for 63 of 70 blocks/);
+    const table = await daisychain(args, swarmDocument(tooSmall));
+    expect(table).toMatchObject({ exitCode: 1, stderr: '' });
+    expect(table.stdout).toMatch(/^No plan: .*14\.63 GB of memory/);
+  });
+
+  it('has no response time and a reason when more arrives than can be served', async () => {
+    const { exitCode, stdout } = await daisychain(['plan', file, '--json', '--arrival-rate', '50']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ feasible: true, response_seconds: null });
+    expect(JSON.parse(stdout).reason).toMatch(/50 requests per second arrive and the chains serve/);
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['a file that is not there', ['plan', 'nowhere.json'], /nowhere\.json: no such file/],
+    ['no file', ['plan'], /missing required argument 'file'/],
+    ['a placement that does not exist', ['plan', '-', '--placement', 'random'], /Allowed choices are gbp-cr/],
+    ['an objective that does not exist', ['plan', '-', '--objective', 'magic'], /Allowed choices are lower/],
+    ['no reserved slot', ['plan', '-', '--reserved-slots', '0'], /must be a whole number from 1/],
+    ['a rate that is no number', ['plan', '-', '--arrival-rate', 'x'], /must be a number from/],
+    ['a load above 1', ['plan', '-', '--max-load', '2'], /must be a number from 0\.001 to 1/],
+    ['an empty document', ['plan', '-'], /standard input: is empty/],
+  ])('ends with 2 and one line for %s', async (_, args, expected) => {
+    const { exitCode, stdout, stderr } = await daisychain(args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(expected);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+});
