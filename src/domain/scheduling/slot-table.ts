@@ -43,7 +43,8 @@ export class SlotTable {
   #servers = new Map<string, ServerState>();
   /** Ranks of chains with a slot of their own free. */
   #open = new RankSet(0);
-  #retiredBusy = 0;
+  /** Running jobs that the current plan did not reckon with: on retired chains, or beyond a kept chain's slots. */
+  #excess = 0;
   #epoch = 0;
 
   get epoch(): number {
@@ -91,33 +92,32 @@ export class SlotTable {
       return state;
     });
     this.#open = new RankSet(this.#ranked.length);
-    this.#retiredBusy = 0;
+    this.#excess = 0;
     for (const state of this.#byId.values()) {
-      if (state.rank >= 0) {
-        if (state.busy < state.chain.slots) this.#open.add(state.rank);
-      } else if (state.busy === 0) this.#byId.delete(state.id);
-      else this.#retiredBusy += state.busy;
+      if (state.rank >= 0 && state.busy < state.chain.slots) this.#open.add(state.rank);
+      if (state.rank < 0 && state.busy === 0) this.#byId.delete(state.id);
+      this.#excess += excessOf(state);
     }
     this.#forgetIdleServers(plan);
   }
 
-  /** The fastest chain with room for one more job, or undefined. O(log chains) while no retired chain runs jobs. */
+  /** The fastest chain with room for one more job, or undefined. O(log chains) while no job of an older plan is in the way. */
   fastestFree(): ChainState | undefined {
     let rank = this.#open.firstFrom(0);
     while (rank >= 0) {
       const state = this.#ranked[rank] as ChainState;
-      if (this.#retiredBusy === 0 || this.#hasServerRoom(state)) return state;
+      if (this.#excess === 0 || this.#hasServerRoom(state)) return state;
       rank = this.#open.firstFrom(rank + 1);
     }
     return undefined;
   }
 
   /**
-   * Jobs that could start now, one after another. Exact within one plan; while retired chains still
-   * run jobs it counts none, since how many fit then depends on the order. O(chains).
+   * Jobs that could start now, one after another. Exact within one plan; while jobs of an
+   * older plan are in the way it counts none, since how many fit then depends on the order. O(chains).
    */
   freeSlots(): number {
-    if (this.#retiredBusy > 0) return 0;
+    if (this.#excess > 0) return 0;
     let free = 0;
     for (const state of this.#ranked) free += Math.max(0, state.chain.slots - state.busy);
     return free;
@@ -135,7 +135,9 @@ export class SlotTable {
 
   release(state: ChainState): void {
     invariant(state.busy > 0, 'a slot is released once for each time it was acquired');
+    const excess = excessOf(state);
     state.busy -= 1;
+    this.#excess += excessOf(state) - excess;
     for (let i = 0; i < state.servers.length; i += 1) {
       const server = state.servers[i] as ServerState;
       server.used -= (state.chain.hops[i] as { blockCount: number }).blockCount;
@@ -145,7 +147,6 @@ export class SlotTable {
       if (state.busy < state.chain.slots) this.#open.add(state.rank);
       return;
     }
-    this.#retiredBusy -= 1;
     if (state.busy === 0) this.#byId.delete(state.id);
   }
 
@@ -170,4 +171,9 @@ export class SlotTable {
     for (const state of this.#byId.values()) for (const server of state.servers) referred.add(server.id);
     for (const id of this.#servers.keys()) if (!referred.has(id) && !plan.serverSlots.has(id)) this.#servers.delete(id);
   }
+}
+
+/** Jobs of a chain beyond what the current plan gives it. */
+function excessOf(state: ChainState): number {
+  return Math.max(0, state.busy - (state.rank < 0 ? 0 : state.chain.slots));
 }
