@@ -13,6 +13,11 @@ interface LazyCommand {
 /** Every command of the product, in the order of the help. */
 export const COMMANDS: readonly LazyCommand[] = [
   {
+    name: 'agent',
+    summary: 'run a server of blocks that joins a dispatcher',
+    load: async () => (await import('./agent.ts')).buildAgentCommand,
+  },
+  {
     name: 'plan',
     summary: 'plan placement and chains of a swarm, offline',
     load: async () => (await import('./plan.ts')).buildPlanCommand,

@@ -4,15 +4,16 @@ import { MAX_PEER_TEXT_LENGTH } from './limits.ts';
 /**
  * What a client makes of the code of a server's Failure. Only the codes with which a correct server
  * refuses a correct client keep their meaning; any other tells that the server does not work as the
- * chain needs it, which is its fault.
+ * chain needs it, which is its fault. DSP_CANCELLED comes from a server that is shutting down.
  */
 export function failureCodeOf(wireCode: string): ErrorCode {
   switch (wireCode) {
     case 'DSP_CACHE_FULL':
       return 'DSP_CACHE_FULL';
     case 'DSP_SPAN_NOT_HOSTED':
-    case 'DSP_DRAINING':
       return 'DSP_SPAN_NOT_HOSTED';
+    case 'DSP_CANCELLED':
+      return 'DSP_SERVER_LOST';
     default:
       return 'DSP_BAD_OUTPUT';
   }
@@ -38,4 +39,9 @@ export function codeOfStreamEnd(status: number): ErrorCode {
 /** Text from a peer made fit for messages and logs: one line, printable, bounded. */
 export function printablePeerText(text: string): string {
   return text.slice(0, MAX_PEER_TEXT_LENGTH).replaceAll(/[^\x20-\x7e\u00a0-\ud7ff]/gu, ' ');
+}
+
+/** Why a connection failed, from the status text of grpc-js, which ends with a note about name resolution. */
+export function connectionProblem(details: string): string {
+  return printablePeerText(details.replace(/\.? Resolution note:.*$/s, ''));
 }

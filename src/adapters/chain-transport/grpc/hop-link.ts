@@ -2,7 +2,13 @@ import { type ClientDuplexStream, Metadata, type StatusObject } from '@grpc/grpc
 import type { OpenChainRequest, TransportHop } from '../../../application/ports/chain-transport.ts';
 import { DispatcherError, type ErrorCode } from '../../../domain/shared/errors.ts';
 import { decodeSessionReply, encodeSessionRequest, SESSION_PATH } from '../../wire/block-server-codec.ts';
-import { codeOfStreamEnd, failureCodeOf, GRPC_STATUS, printablePeerText } from '../../wire/failure-codes.ts';
+import {
+  codeOfStreamEnd,
+  connectionProblem,
+  failureCodeOf,
+  GRPC_STATUS,
+  printablePeerText,
+} from '../../wire/failure-codes.ts';
 import type { SessionReply__Output } from '../../wire/generated/daisychain/v1/SessionReply.ts';
 import { decodeTensor, encodeTensor, WIRE_DTYPE } from '../../wire/tensor.ts';
 import type { HopLink, HopListener, HopStep } from '../hop-link.ts';
@@ -102,7 +108,7 @@ class GrpcHopLink implements HopLink {
 
   #streamEnded(status: StatusObject): void {
     if (this.#isOver) return;
-    const why = status.code === GRPC_STATUS.ok ? 'ended the stream' : `is lost: ${printablePeerText(status.details)}`;
+    const why = status.code === GRPC_STATUS.ok ? 'ended the stream' : `is lost: ${connectionProblem(status.details)}`;
     this.#fail(codeOfStreamEnd(status.code), why);
   }
 

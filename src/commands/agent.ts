@@ -1,0 +1,183 @@
+import { hostname } from 'node:os';
+import { Command, Option } from 'commander';
+import { type Logger, pino } from 'pino';
+import { startBlockService } from '../adapters/block-service/server.ts';
+import { grpcSwarmRegistry } from '../adapters/registry-client/swarm-registry-client.ts';
+import { systemClock } from '../adapters/system/system-clock.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../adapters/wire/address.ts';
+import { SpanHosting } from '../application/host-span.ts';
+import type { BlockHost, MeasuredSpeed } from '../application/ports/block-host.ts';
+import { type MembershipListener, SwarmMembership } from '../application/swarm-membership.ts';
+import { createBlockHost } from '../block-server/create-block-host.ts';
+import type { DispatcherError } from '../domain/shared/errors.ts';
+import { createRng } from '../domain/shared/rng.ts';
+import { locateModel, modelCacheFolder } from '../language-model/weights/locate-model.ts';
+import { type AgentFlags, addLabel, parseByteCount, parseDeclaredSpeed, parseThreadCount } from './agent-flags.ts';
+import { type CommandIo, UsageError } from './command-io.ts';
+import { openSupervisorChannel, type SupervisorChannel } from './supervisor-channel.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
+/** `daisychain agent`: a server of blocks that joins a dispatcher and hosts what it is told to. */
+export function buildAgentCommand(io: CommandIo): Command {
+  return new Command('agent')
+    .description(
+      'Runs a server of transformer blocks: joins a dispatcher, hosts the span it is given, and serves it until stopped.',
+    )
+    .requiredOption('--dispatcher <host:port>', "the dispatcher's gRPC address")
+    .requiredOption('--model <id|folder>', 'the model whose blocks it can host')
+    .requiredOption(
+      '--memory-bytes <bytes>',
+      'memory for blocks and caches together, such as 4000000000, 512MiB or 2.5GB',
+      parseByteCount,
+    )
+    .option(
+      '--server-id <id>',
+      'name of this server, the same after every restart; give each server of a machine its own',
+      defaultServerId(),
+    )
+    .addOption(new Option('--backend <backend>', 'what computes the blocks').choices(['builtin']).default('builtin'))
+    .option('--listen <host:port>', 'where it serves hidden states; port 0 takes a free one', '127.0.0.1:0')
+    .option(
+      '--advertise <host:port>',
+      'where the dispatcher reaches it, if not at the address it listens on; port 0 stands for the same port',
+    )
+    .option('--join-token <token>', 'the token that the dispatcher asks for; also DAISYCHAIN_JOIN_TOKEN')
+    .option('--threads <count>', 'threads of one matrix product', parseThreadCount, 1)
+    .option(
+      '--declare-speed <overhead,prefill,decode>',
+      'seconds per block, per prompt token and block, per output token and block, instead of a measurement',
+      parseDeclaredSpeed,
+    )
+    .option('--label <key=value>', 'a label for operators; may be repeated', addLabel, {})
+    .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('info'))
+    .action(async (flags: AgentFlags) => {
+      const channel = openSupervisorChannel();
+      try {
+        // Without its supervisor it ends at once: an orphan would occupy memory for nobody.
+        await Promise.race([runAgent(io, flags, channel), channel.lost]);
+      } finally {
+        channel.release();
+      }
+    });
+}
+
+async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorChannel): Promise<void> {
+  const listen = addressFlag('--listen', flags.listen, 0);
+  addressFlag('--dispatcher', flags.dispatcher, 1);
+  const advertise = flags.advertise === undefined ? undefined : addressFlag('--advertise', flags.advertise, 0);
+  const logger = pino({ level: flags.logLevel, base: { component: 'agent', serverId: flags.serverId } }, io.stderr);
+
+  const stop = stopRequest();
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {});
+  let host: (BlockHost & { close(): Promise<void> }) | undefined;
+  let service: { readonly address: string; close(): Promise<void> } | undefined;
+  let membership: SwarmMembership | undefined;
+  try {
+    const modelPath = await locateModel(flags.model, modelCacheFolder(io.env));
+    host = await createBlockHost({
+      modelPath,
+      memoryBytes: flags.memoryBytes,
+      threads: flags.threads,
+      onFailure: failure.reject,
+    });
+    service = await startBlockService({ host, listen, logger });
+    const speed = await Promise.race([speedOf(host, flags, channel), stop.promise, failure.promise]);
+    if (speed === undefined) return;
+    const bound = parseHostPort(service.address) ?? listen;
+    const address = formatHostPort(
+      advertise === undefined ? bound : { host: advertise.host, port: advertise.port || bound.port },
+    );
+    membership = new SwarmMembership(
+      {
+        dispatcherAddress: flags.dispatcher,
+        serverId: flags.serverId,
+        modelId: host.modelId,
+        address,
+        memoryBytes: flags.memoryBytes,
+        speed: { ...speed, rttSeconds: undefined },
+        labels: flags.label,
+        joinToken: flags.joinToken ?? io.env['DAISYCHAIN_JOIN_TOKEN'] ?? '',
+        weightsDigest: host.weightsDigest,
+      },
+      {
+        registry: grpcSwarmRegistry,
+        host,
+        hosting: new SpanHosting(host, flags.memoryBytes),
+        clock: systemClock,
+        rng: createRng(process.pid, flags.serverId),
+        listener: membershipLog(logger, {
+          joined: () => channel.send({ type: 'joined', address }),
+          refused: failure.reject,
+        }),
+      },
+    );
+    membership.start();
+    logger.info({ address, modelId: host.modelId, ...speed }, 'serving');
+    await Promise.race([stop.promise, failure.promise]);
+  } finally {
+    stop.release();
+    await membership?.leave('the server was stopped');
+    await service?.close();
+    await host?.close();
+  }
+}
+
+async function speedOf(host: BlockHost, flags: AgentFlags, channel: SupervisorChannel): Promise<MeasuredSpeed> {
+  if (flags.declareSpeed !== undefined) return flags.declareSpeed;
+  channel.send({ type: 'ready-to-measure' });
+  await channel.turnToMeasure();
+  const speed = await host.measureSpeed();
+  channel.send({ type: 'measured' });
+  return speed;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process as usual. */
+function stopRequest(): { readonly promise: Promise<undefined>; release(): void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const stop = (): void => resolve(undefined);
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  return {
+    promise,
+    release: () => {
+      process.off('SIGTERM', stop);
+      process.off('SIGINT', stop);
+    },
+  };
+}
+
+function membershipLog(
+  logger: Logger,
+  also: { joined(): void; refused(error: DispatcherError): void },
+): MembershipListener {
+  return {
+    joined: (dispatcherId) => {
+      logger.info({ dispatcherId }, 'joined');
+      also.joined();
+    },
+    lost: (error, retryInMs) =>
+      logger.warn({ reason: error.message, retryInMs: Math.round(retryInMs) }, 'not joined, trying again'),
+    refused: also.refused,
+    spanOrdered: (epoch, firstBlock, blockCount) => logger.info({ epoch, firstBlock, blockCount }, 'loading blocks'),
+    spanReady: (epoch) => logger.info({ epoch }, 'blocks ready'),
+    spanFailed: (epoch, reason) => logger.error({ epoch, reason }, 'blocks not loaded'),
+  };
+}
+
+function addressFlag(flag: string, text: string, minimumPort: 0 | 1): HostPort {
+  const address = parseHostPort(text, minimumPort);
+  if (address === undefined) throw new UsageError(`${flag}: '${text}' is not HOST:PORT, for instance 127.0.0.1:50051`);
+  return address;
+}
+
+/** The machine's name in the form that dispatchers accept. */
+function defaultServerId(): string {
+  return (
+    hostname()
+      .replaceAll(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 63) || 'server'
+  );
+}
