@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { ConfigError } from './config-error.ts';
@@ -71,7 +72,7 @@ export function loadConfig(input: ConfigInput): Config {
   const { model } = parsed.data;
   return freezeDeep({
     ...parsed.data,
-    model: { ...model, cache_dir: model.cache_dir ?? defaultCacheFolder(input.env) },
+    model: { ...model, cache_dir: model.cache_dir ?? path.join(homedir(), '.cache', 'daisychain') },
   });
 }
 
@@ -179,11 +180,6 @@ function readingProblem(error: unknown): string {
   if ('code' in error && error.code === 'ENOENT') return 'there is no such file';
   // The parser's first line says what and where; the lines after it draw the place.
   return error.message.split('\n')[0]?.replace(/:$/, '') ?? 'cannot be read';
-}
-
-function defaultCacheFolder(env: ConfigInput['env']): string {
-  const base = env['XDG_CACHE_HOME'] || (env['HOME'] ? path.join(env['HOME'], '.cache') : path.resolve('.cache'));
-  return path.join(base, 'daisychain');
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

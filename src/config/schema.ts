@@ -48,7 +48,7 @@ const model = z.strictObject({
     .min(1)
     .max(4096)
     .optional()
-    .describe('folder for fetched weights; without it $XDG_CACHE_HOME/daisychain or ~/.cache/daisychain'),
+    .describe('folder for fetched weights; without it ~/.cache/daisychain'),
   offline: z.boolean().default(false).describe('fetch nothing: only weights on this machine are used'),
 });
 

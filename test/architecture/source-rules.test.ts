@@ -108,4 +108,4 @@ describe('the repository', () => {
 });
 
 /** Home folders of nobody, in tests and documentation. */
-const EXAMPLES = /\/home\/(?:someone|node|daisychain)\b/;
+const EXAMPLES = /\/home\/(?:node|daisychain|x)\b/;
