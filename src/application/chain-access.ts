@@ -15,4 +15,6 @@ export interface ChainAccess {
   reportService(chainId: string, seconds: number): void;
   /** The reasons why no plan serves, empty when one does. */
   unreadyReasons(): readonly string[];
+  /** What is wrong with a plan that serves all the same. */
+  warnings(): readonly string[];
 }

@@ -55,6 +55,7 @@ interface CheckedRequest {
 export class GenerateText implements InferenceService {
   readonly #deps: GenerateTextDependencies;
   readonly #options: GenerateTextOptions;
+  readonly #running = new Set<RunningRequest>();
 
   constructor(deps: GenerateTextDependencies, options: GenerateTextOptions) {
     this.#deps = deps;
@@ -69,6 +70,15 @@ export class GenerateText implements InferenceService {
 
   unreadyReasons(): readonly string[] {
     return this.#deps.chains.unreadyReasons();
+  }
+
+  warnings(): readonly string[] {
+    return this.#deps.chains.warnings();
+  }
+
+  /** Ends every running request with `reason`; for the end of the grace period. */
+  interruptAll(reason: DispatcherError): void {
+    for (const running of [...this.#running]) running.interrupt(reason);
   }
 
   tokenTexts(modelId: string, tokens: readonly number[]): readonly string[] {
@@ -117,7 +127,7 @@ export class GenerateText implements InferenceService {
       throw error;
     }
     record.assigned();
-    const running = new RunningRequest(this.#deps, ticket, record, signal);
+    const running = new RunningRequest({ ...this.#deps, running: this.#running }, ticket, record, signal);
     try {
       const session = await this.#openChain(ticket, checked, running.signal);
       running.adopt(session);

@@ -10,6 +10,8 @@ export interface RunningRequestDependencies {
   readonly chains: ChainAccess;
   readonly telemetry: Telemetry;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Requests that hold a slot; each is in it from its start to its end. */
+  readonly running: Set<RunningRequest>;
 }
 
 /** A request that holds a slot: the one place where it ends. */
@@ -22,6 +24,8 @@ export class RunningRequest {
   readonly #client: AbortSignal;
   #session: ChainSession | undefined;
   #isFinished = false;
+  /** Why it was ended from outside, if it was. */
+  #endedBy: DispatcherError | undefined;
   readonly #onClientLeft = (): void => this.finish('cancelled');
 
   constructor(deps: RunningRequestDependencies, ticket: Ticket, record: RequestRecord, client: AbortSignal) {
@@ -30,6 +34,7 @@ export class RunningRequest {
     this.record = record;
     this.hopCount = ticket.chain.hops.length;
     this.#client = client;
+    deps.running.add(this);
     client.addEventListener('abort', this.#onClientLeft, { once: true });
     if (client.aborted) this.finish('cancelled');
   }
@@ -48,7 +53,7 @@ export class RunningRequest {
 
   /** Ends the request for a failure and returns what its client is told. */
   fail(cause: unknown): unknown {
-    if (this.#isFinished) return cause;
+    if (this.#isFinished) return this.#endedBy ?? cause;
     const error = cause instanceof DispatcherError ? cause : undefined;
     if (error?.code === 'DSP_CANCELLED') {
       this.finish('cancelled');
@@ -71,10 +76,18 @@ export class RunningRequest {
     });
   }
 
+  /** Ends the request from outside, with what its client is told. */
+  interrupt(reason: DispatcherError): void {
+    if (this.#isFinished) return;
+    this.#endedBy = reason;
+    this.finish('failed');
+  }
+
   /** Frees the caches at every hop, then the slot. The first call counts. */
   finish(outcome: CompletionOutcome): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
+    this.#deps.running.delete(this);
     this.#client.removeEventListener('abort', this.#onClientLeft);
     this.#session?.close();
     this.#abort.abort();

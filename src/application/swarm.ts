@@ -38,6 +38,8 @@ export interface SwarmDependencies {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Told whenever the set of chains was composed anew. */
+  readonly onChains: (chains: readonly Chain[]) => void;
 }
 
 /** The plan that servers were told last, and what came of planning since. */
@@ -300,7 +302,7 @@ export class Swarm implements ChainAccess {
 
   /** Chains over what is hosted now, given to the scheduler. */
   #refreshChains(): void {
-    const { membership, dispatcher, model } = this.#deps;
+    const { membership, dispatcher, model, onChains } = this.#deps;
     const serving = membership.members().filter((member) => phaseOf(member) === 'serving');
     const hosted = serving.map((member) => ({ serverId: member.serverId, ...(member.ready as Span) }));
     const { chains, serverSlots } = composeLiveChains(
@@ -312,6 +314,7 @@ export class Swarm implements ChainAccess {
     const ids = new Set(chains.map((chain) => chain.id));
     for (const id of this.#measured.keys()) if (!ids.has(id)) this.#measured.delete(id);
     dispatcher.adoptPlan({ epoch: this.#plan.epoch, chains, serverSlots });
+    onChains(chains);
   }
 
   arrivalRatePerSecond(): number {

@@ -13,6 +13,11 @@ interface LazyCommand {
 /** Every command of the product, in the order of the help. */
 export const COMMANDS: readonly LazyCommand[] = [
   {
+    name: 'serve',
+    summary: 'run the dispatcher',
+    load: async () => (await import('./serve.ts')).buildServeCommand,
+  },
+  {
     name: 'agent',
     summary: 'run a server of blocks that joins a dispatcher',
     load: async () => (await import('./agent.ts')).buildAgentCommand,

@@ -9,6 +9,8 @@ export interface InferenceService {
   models(): readonly ServedModel[];
   /** Why requests cannot be served now; empty when they can. */
   unreadyReasons(): readonly string[];
+  /** What operators should know although requests are served: an unstable plan, for instance. */
+  warnings?(): readonly string[];
   /**
    * Validates and enqueues one job, waits for its turn, and generates.
    *

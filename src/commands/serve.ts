@@ -1,0 +1,114 @@
+import { Command } from 'commander';
+import { createLogger } from '../adapters/observability/logger.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { openLanguageModel } from '../language-model/open-language-model.ts';
+import { locateModel } from '../language-model/weights/locate-model.ts';
+import { type CommandIo, UsageError } from './command-io.ts';
+import { embeddedMemoryBudgets } from './serve/embedded-memory.ts';
+import { type EmbeddedSwarm, startEmbeddedSwarm } from './serve/embedded-swarm.ts';
+import { type RunningDispatcher, startDispatcher } from './serve/start-dispatcher.ts';
+
+interface ServeFlags {
+  readonly config?: string;
+  readonly embeddedSwarm?: string | true;
+  readonly model?: string;
+  readonly host?: string;
+  readonly httpPort?: string;
+  readonly grpcPort?: string;
+  readonly logLevel?: string;
+}
+
+const DEFAULT_EMBEDDED_SERVERS = 4;
+const MAX_EMBEDDED_SERVERS = 64;
+
+/** An embedded swarm is somebody's terminal: Ctrl-C ends it within 3 s, requests that run included. */
+const EMBEDDED_GRACE_MS = 1_500;
+const CHILD_GRACE_MS = 1_000;
+
+/** `daisychain serve`: the dispatcher, and with `--embedded-swarm` block servers beside it. */
+export function buildServeCommand(io: CommandIo): Command {
+  return new Command('serve')
+    .description('Runs the dispatcher: servers join over gRPC, clients ask over HTTP (OpenAI API) and gRPC.')
+    .option('--config <file>', 'YAML or JSON configuration; config/default.yaml shows every key')
+    .option('--embedded-swarm [n]', `also start n block servers on this machine (default ${DEFAULT_EMBEDDED_SERVERS})`)
+    .option('--model <id or path>', 'model to serve: an id, or a folder with its files')
+    .option('--host <address>', 'address both fronts listen on')
+    .option('--http-port <port>', 'port of the HTTP API; 0 for any free one')
+    .option('--grpc-port <port>', 'port of the gRPC API, where servers join; 0 for any free one')
+    .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent')
+    .action((flags: ServeFlags) => serve(flags, io));
+}
+
+async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
+  const servers = embeddedServers(flags.embeddedSwarm);
+  const config = loadConfig({ file: flags.config, env: io.env, flags });
+  const log = createLogger({ level: config.observability.log_level });
+  const stopped = stopSignal();
+  const modelPath = await locateModel(config.model.id, config.model.cache_dir);
+  const model = await openLanguageModel(modelPath, {
+    onFailure: (error) => log.fatal({ err: error }, 'the language model failed'),
+  });
+  let dispatcher: RunningDispatcher | undefined;
+  let swarm: EmbeddedSwarm | undefined;
+  try {
+    dispatcher = await startDispatcher(config, model, log);
+    if (servers > 0) swarm = embed(servers, dispatcher, config, modelPath, io, log);
+    else io.stdout.write(`daisychain listens: ${addresses(dispatcher)}; waiting for servers to join\n`);
+    const running = dispatcher;
+    running.ready.then(({ chains, slots }) => {
+      io.stdout.write(`daisychain ready: ${addresses(running)}, model ${model.id}, ${chains} chains, ${slots} slots\n`);
+    });
+    await stopped;
+    await running.drain(
+      servers > 0
+        ? Math.min(EMBEDDED_GRACE_MS, config.limits.grace_period_seconds * 1000)
+        : config.limits.grace_period_seconds * 1000,
+    );
+  } finally {
+    await dispatcher?.stop();
+    await swarm?.stop(CHILD_GRACE_MS);
+    await model.close();
+  }
+}
+
+function embed(
+  servers: number,
+  dispatcher: RunningDispatcher,
+  config: Config,
+  modelPath: string,
+  io: CommandIo,
+  log: ReturnType<typeof createLogger>,
+): EmbeddedSwarm {
+  return startEmbeddedSwarm({
+    memoryBudgets: embeddedMemoryBudgets(servers, dispatcher.shape),
+    dispatcherAddress: dispatcher.grpcAddress.replace(/^(0\.0\.0\.0|::):/, '127.0.0.1:'),
+    model: modelPath,
+    logLevel: 'warn',
+    joinToken: config.security.join_tokens[0],
+    env: io.env,
+    onExit: (serverId, code, signal) => log.warn({ serverId, code, signal }, 'embedded server ended'),
+  });
+}
+
+function addresses(dispatcher: RunningDispatcher): string {
+  return `HTTP ${dispatcher.httpUrl}, gRPC ${dispatcher.grpcAddress}`;
+}
+
+function embeddedServers(flag: string | true | undefined): number {
+  if (flag === undefined) return 0;
+  if (flag === true) return DEFAULT_EMBEDDED_SERVERS;
+  const servers = Number(flag);
+  if (Number.isInteger(servers) && servers >= 1 && servers <= MAX_EMBEDDED_SERVERS) return servers;
+  throw new UsageError(
+    `--embedded-swarm: ${JSON.stringify(flag)} is no number of servers from 1 to ${MAX_EMBEDDED_SERVERS}`,
+  );
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as if nothing listened. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+}
