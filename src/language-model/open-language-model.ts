@@ -10,7 +10,7 @@ import { readTokenBytes, type TokenBytes } from './token-bytes.ts';
 import type { ModelConfig } from './weights/model-config.ts';
 import type { ModelWeights } from './weights/model-weights.ts';
 import { openModelWeights } from './weights/open-model-weights.ts';
-import { computeBlockBytes, computeCacheBytesPerToken, EMBEDDING_TENSOR, HEAD_TENSOR } from './weights/tensor-names.ts';
+import { computeBlockBytes, computeCacheBytesPerToken, EMBEDDING_TENSOR } from './weights/tensor-names.ts';
 
 export interface LanguageModelOptions {
   /** Name of the model; by default that of its folder. */
