@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FeasiblePlan, PlacementPolicy, PlanningObjective } from '../../src/domain/model/plan.ts';
+import { computeExactResponse, MAX_EXACT_STATES } from '../../src/domain/planning/exact-response-time.ts';
 import { chainsForRate, placeGreedily, reservedBlockCounts } from '../../src/domain/planning/gbp-cr.ts';
 import { indexSwarm } from '../../src/domain/planning/indexed-swarm.ts';
 import { makePlan } from '../../src/domain/planning/make-plan.ts';
@@ -72,6 +73,16 @@ describe.each(goldenPlans)('the plan of $id', (golden) => {
     expectPlan(golden, 'gbp-cr-fill', golden.atReservedSlotsFill);
     if (golden.atReservedSlotsFill.feasible)
       expect(closedChains(golden, false)).toBe(golden.atReservedSlotsFill.closed_chains);
+  });
+
+  it.each(['atReservedSlots', 'atReservedSlotsFill'] as const)('has the agreed exact mean response %s', (which) => {
+    const expected = golden[which];
+    if (expected.exact_mean_response_seconds === undefined) return;
+    const chains = expected.chains.map((chain) => ({ slots: chain.slots, serviceSeconds: chain.service_seconds }));
+    const exact = computeExactResponse(chains, golden.arrivalRatePerSecond);
+    const states = chains.reduce((product, chain) => product * (chain.slots + 1), 1);
+    if (exact === undefined) expect(states).toBeGreaterThan(MAX_EXACT_STATES);
+    else expectClose(exact, expected.exact_mean_response_seconds);
   });
 
   it.each([

@@ -4,16 +4,7 @@ import {
   computeResponseBounds,
   serviceRate,
 } from '../../../../src/domain/planning/response-time-bounds.ts';
-
-/** Mean response of M/M/c by Erlang's C formula, in the stable recursion over Erlang B. */
-function erlangC(slots: number, serviceSeconds: number, lambda: number): number {
-  const load = lambda * serviceSeconds;
-  let blocking = 1;
-  for (let s = 1; s <= slots; s += 1) blocking = (load * blocking) / (s + load * blocking);
-  const rho = load / slots;
-  const waiting = blocking / (1 - rho * (1 - blocking));
-  return serviceSeconds + (waiting * serviceSeconds) / (slots * (1 - rho));
-}
+import { erlangC } from '../../../support/erlang-c.ts';
 
 describe('response time bounds', () => {
   it.each([

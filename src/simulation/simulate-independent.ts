@@ -1,0 +1,72 @@
+import type { Chain } from '../domain/model/chain.ts';
+import type { SchedulingEffect } from '../domain/scheduling/effects.ts';
+import { Scheduler } from '../domain/scheduling/scheduler.ts';
+import { invariant } from '../domain/shared/invariant.ts';
+import { EventQueue } from './event-queue.ts';
+import type { SimulatedJobs } from './workloads.ts';
+
+/** What became of each job, by its position in the workload. */
+export interface JobRecords {
+  readonly arrivalSeconds: Float64Array;
+  /** When it got its slot; NaN for a job that was rejected. */
+  readonly startSeconds: Float64Array;
+  readonly endSeconds: Float64Array;
+}
+
+export interface IndependentSimulation {
+  /** Ascending by service time, as plans list them. */
+  readonly chains: readonly Chain[];
+  readonly jobs: SimulatedJobs;
+  /** Seconds that job i takes on chain k; default: its size times the chain's mean service time. */
+  readonly serviceSeconds?: (job: number, chain: number) => number;
+  /** Jobs that may wait; default: all of them. */
+  readonly queueLimit?: number;
+}
+
+/** At equal times a slot is freed before the next job asks for one. */
+const COMPLETION = 0;
+
+/**
+ * Runs jobs through the service's own scheduler, event by event, under the paper's service model: a
+ * job takes the same time on a chain however many run beside it. O(jobs log slots).
+ */
+export function simulateIndependent(simulation: IndependentSimulation): JobRecords {
+  const { chains, jobs } = simulation;
+  const { arrivalSeconds, sizes } = jobs;
+  const meanSeconds = Float64Array.from(chains, (chain) => chain.serviceSeconds);
+  const serviceSeconds =
+    simulation.serviceSeconds ?? ((job: number, chain: number) => (sizes[job] ?? 1) * (meanSeconds[chain] ?? 0));
+  const positions = new Map(chains.map((chain, k) => [chain.id, k]));
+  const scheduler = new Scheduler({ queueLimit: simulation.queueLimit ?? jobs.count });
+  scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map() }, 0);
+  const startSeconds = new Float64Array(jobs.count).fill(Number.NaN);
+  const endSeconds = new Float64Array(jobs.count).fill(Number.NaN);
+  const events = new EventQueue();
+
+  const apply = (effects: readonly SchedulingEffect[], now: number): void => {
+    for (const effect of effects) {
+      if (effect.kind !== 'assigned') continue;
+      const job = Number(effect.jobId);
+      const chain = positions.get(effect.chain.id);
+      invariant(chain !== undefined, 'jobs run on the chains of the plan');
+      const end = now + serviceSeconds(job, chain);
+      startSeconds[job] = now;
+      endSeconds[job] = end;
+      events.push(end, COMPLETION, job);
+    }
+  };
+  const completeUntil = (limit: number): void => {
+    while (events.size > 0 && events.peekTime() <= limit) {
+      const job = events.pop() ?? 0;
+      apply(scheduler.complete(String(job), 'completed', 1000 * events.time), events.time);
+    }
+  };
+
+  for (let job = 0; job < jobs.count; job += 1) {
+    const now = arrivalSeconds[job] ?? 0;
+    completeUntil(now);
+    apply(scheduler.arrive({ id: String(job), deadlineMs: undefined }, 1000 * now), now);
+  }
+  completeUntil(Number.POSITIVE_INFINITY);
+  return { arrivalSeconds, startSeconds, endSeconds };
+}
