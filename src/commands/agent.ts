@@ -127,9 +127,11 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
 async function speedOf(host: BlockHost, flags: AgentFlags, channel: SupervisorChannel): Promise<MeasuredSpeed> {
   if (flags.declareSpeed !== undefined) return flags.declareSpeed;
   channel.send({ type: 'ready-to-measure' });
-  await channel.turnToMeasure();
+  await channel.turnTo('measure');
   const speed = await host.measureSpeed();
+  const turn = channel.turnTo('join');
   channel.send({ type: 'measured' });
+  await turn;
   return speed;
 }
 

@@ -145,11 +145,16 @@ describe('daisychain agent', () => {
     expect(performance.now() - startMs).toBeLessThan(3_500);
   });
 
-  it('waits for its turn to measure and tells its supervisor where it is', async () => {
+  it('waits for its turn to measure and to join, and tells its supervisor where it is', async () => {
     const registry = await registryWith();
     const process1 = agent(registry.address, [], { withChannel: true });
     await expect.poll(() => process1.received, SOON).toEqual([{ type: 'ready-to-measure' }]);
     process1.child.send({ type: 'measure' });
+    await expect
+      .poll(() => process1.received.map((message) => message.type), SOON)
+      .toEqual(['ready-to-measure', 'measured']);
+    expect(registry.hellos).toHaveLength(0);
+    process1.child.send({ type: 'join' });
     await expect
       .poll(() => process1.received.map((message) => message.type), SOON)
       .toEqual(['ready-to-measure', 'measured', 'joined']);

@@ -4,7 +4,7 @@ import type { ModelShape } from '../../domain/model/model.ts';
 const SHARES = [2 / 3, 1 / 2, 1 / 2, 1 / 2];
 
 /** Sessions whose caches a server has room for beside its blocks, at most. */
-const MAX_SESSIONS = 4;
+const MAX_SESSIONS = 3;
 
 /**
  * Memory budgets for the servers of an embedded swarm, all different: none holds the whole model (unless

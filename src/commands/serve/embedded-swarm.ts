@@ -64,10 +64,11 @@ function startServer(id: string, memoryBytes: number, options: EmbeddedSwarmOpti
   });
 }
 
-/** Lets one child at a time measure, once all of them are up. */
+/** Lets one child at a time measure, once all of them are up, and all of them join when the last has measured. */
 class MeasuringTurns {
   readonly #starting = new Set<ChildProcess>();
   readonly #waiting: ChildProcess[] = [];
+  readonly #measured: ChildProcess[] = [];
   #measuring: ChildProcess | undefined;
 
   add(child: ChildProcess): void {
@@ -75,7 +76,10 @@ class MeasuringTurns {
     child.on('message', (message) => {
       const type = (message as { type?: unknown } | null)?.type;
       if (type === 'ready-to-measure') this.#enqueue(child);
-      else if (type === 'measured') this.#finish(child);
+      else if (type === 'measured') {
+        this.#measured.push(child);
+        this.#finish(child);
+      }
     });
     child.on('exit', () => this.#finish(child));
   }
@@ -97,7 +101,10 @@ class MeasuringTurns {
   #next(): void {
     if (this.#measuring !== undefined || this.#starting.size > 0) return;
     const child = this.#waiting.shift();
-    if (child === undefined) return;
+    if (child === undefined) {
+      for (const measured of this.#measured.splice(0)) measured.send({ type: 'join' }, () => undefined);
+      return;
+    }
     this.#measuring = child;
     child.send({ type: 'measure' }, (error) => {
       if (error !== null) this.#finish(child);
