@@ -9,6 +9,8 @@ const MAX_UNREAD_BYTES = 2 * 1024 * 1024;
 /** How long a finished stream may take to reach its client before it is torn down. */
 const LINGER_MS = 5_000;
 
+const RESPONSE_HEADERS = { ':status': 200, 'content-type': 'application/grpc+proto' };
+
 export interface GrpcStreamListener {
   /** A message can be taken with `next`. Called until `next` has returned undefined. */
   readable(): void;
@@ -55,7 +57,7 @@ export class GrpcStream {
    * the stream is gone; awaiting it before the next message bounds what a slow reader can pile up.
    */
   send(message: Buffer): Promise<void> | undefined {
-    if (this.#isFinished || this.#stream.destroyed) return undefined;
+    if (this.#isFinished || isGone(this.#stream)) return undefined;
     if (message.byteLength > MAX_MESSAGE_BYTES)
       throw new DispatcherError(
         'DSP_REQUEST_TOO_LARGE',
@@ -79,36 +81,44 @@ export class GrpcStream {
     if (this.#isFinished) return;
     this.#isFinished = true;
     const stream = this.#stream;
-    if (stream.destroyed) return;
+    if (isGone(stream)) return;
     const trailers = {
       'grpc-status': String(status),
       ...(message === '' ? {} : { 'grpc-message': encodeURIComponent(message) }),
     };
-    if (!this.#hasHeaders) {
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto', ...trailers }, { endStream: true });
-    } else {
-      stream.once('wantTrailers', () => stream.sendTrailers(trailers));
+    if (this.#hasHeaders) {
+      stream.once('wantTrailers', () => {
+        if (isGone(stream)) return;
+        stream.sendTrailers(trailers);
+        this.#release();
+      });
       stream.end();
+    } else {
+      stream.respond({ ...RESPONSE_HEADERS, ...trailers }, { endStream: true });
+      this.#release();
     }
-    this.#release();
-  }
-
-  /** Lets go of a stream whose client neither ends its half nor reads the reply. */
-  #release(): void {
-    const stream = this.#stream;
-    // What the client still sends is dropped. Once the status is out, the client's half is reset too:
-    // a client that never ended it would occupy a stream for ever.
+    // What the client still sends is dropped.
     stream.resume();
-    stream.once('finish', () => {
-      if (!stream.readableEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
-    });
     const linger = setTimeout(() => stream.destroy(), LINGER_MS);
     stream.once('close', () => clearTimeout(linger));
+  }
+
+  /** The status is out: a client that never ends its half would occupy the stream for ever, so it is reset. */
+  #release(): void {
+    const stream = this.#stream;
+    setImmediate(() => {
+      if (!stream.readableEnded && !isGone(stream)) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
   }
 
   #respond(): void {
     if (this.#hasHeaders) return;
     this.#hasHeaders = true;
-    this.#stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' }, { waitForTrailers: true });
+    this.#stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });
   }
+}
+
+/** Reset by the client, perhaps a moment before 'close' tells so; node then throws at every use. */
+function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
 }
