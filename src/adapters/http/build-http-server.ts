@@ -2,10 +2,14 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { createAuthentication } from './authentication.ts';
 import { answerBrokenRequest, replyNotFound, replyWithError } from './error-replies.ts';
 import type { HttpDeps } from './http-deps.ts';
+import { addHtmlPage } from './pages/html-page.ts';
+import { OPERATOR_PAGE } from './pages/operator-page.ts';
 import { requestIdOf } from './request-id.ts';
 import { RouteTable } from './route-table.ts';
+import { addAdmin } from './routes/admin.ts';
 import { addChatCompletions } from './routes/chat-completions.ts';
 import { addCompletions } from './routes/completions.ts';
+import { addDocs } from './routes/docs.ts';
 import { addMetrics } from './routes/metrics.ts';
 import { addModels } from './routes/models.ts';
 import { addProbes } from './routes/probes.ts';
@@ -56,12 +60,15 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
 
   addProbes(app, deps);
   addMetrics(app, deps);
+  addDocs(app);
+  if (deps.swarm !== undefined) addHtmlPage(app, '/', OPERATOR_PAGE);
   app.register(async (scope) => {
     const authenticate = createAuthentication(options.apiKeys);
     if (authenticate !== undefined) scope.addHook('onRequest', authenticate);
     addChatCompletions(scope, deps);
     addCompletions(scope, deps);
     addModels(scope, deps);
+    if (deps.swarm !== undefined) addAdmin(scope, deps.swarm);
   });
   return app;
 }

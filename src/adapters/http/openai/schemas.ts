@@ -22,7 +22,7 @@ function boundedList<T extends z.ZodType>(item: T, maxItems: number, minItems = 
     .array(z.unknown())
     .min(minItems, 'must not be empty')
     .max(maxItems, `must have at most ${maxItems} items`);
-  return length.pipe(z.array(item));
+  return length.pipe(z.array(item).min(minItems).max(maxItems));
 }
 
 const stopText = z.string().min(1, 'must not be empty').max(MAX_STOP_LENGTH);

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { SERVER_STATES } from '../../../application/ports/telemetry.ts';
+
+/** The operators' read model. Seconds, bytes and tokens as numbers; null where a fact is not known. */
+
+const seconds = z.number().min(0);
+const span = z.object({ first_block: z.int().min(0), block_count: z.int().min(0) });
+const placedSpan = z.object({ server_id: z.string(), ...span.shape });
+
+const server = z.object({
+  server_id: z.string(),
+  state: z.enum(SERVER_STATES),
+  reason: z.string().nullable().describe('Why the server does not serve; null when it does.'),
+  address: z.string(),
+  protocol: z.string(),
+  memory_bytes: z.number(),
+  hosted: span.nullable().describe('Blocks that it serves now.'),
+  planned: span.nullable().describe('Blocks that the plan wants on it.'),
+  is_pinned: z.boolean(),
+  cache_bytes_free: z.number().nullable(),
+  sessions: z.int(),
+  rtt_seconds: seconds.nullable(),
+  overhead_seconds_per_block: seconds,
+  prefill_seconds_per_token_per_block: seconds,
+  decode_seconds_per_token_per_block: seconds,
+  heartbeat_age_seconds: z.number(),
+  dtype: z.string(),
+  labels: z.record(z.string(), z.string()),
+});
+
+const chain = z.object({
+  chain_id: z.string(),
+  hops: z.array(placedSpan).describe('In the order of the blocks; each with the blocks that it runs.'),
+  slots: z.int().describe('Jobs at once.'),
+  slots_in_use: z.int(),
+  planned_service_seconds: seconds,
+  measured_service_seconds: seconds.nullable(),
+});
+
+export const serversSchema = z.object({ servers: z.array(server) });
+export const chainsSchema = z.object({ chains: z.array(chain) });
+
+export const planSchema = z.object({
+  model_id: z.string(),
+  block_count: z.int(),
+  epoch: z.int().describe('0 before the first plan.'),
+  age_seconds: z.number().nullable(),
+  placement_policy: z.string(),
+  objective: z.string().nullable(),
+  reserved_slots: z.int().nullable(),
+  placement: z.array(placedSpan),
+  total_slots: z.int(),
+  service_rate_per_second: z.number(),
+  arrival_rate_per_second: z.number(),
+  response_seconds: z
+    .object({ lower: z.number(), upper: z.number(), predicted: z.number().nullable() })
+    .nullable()
+    .describe('Bounds of the mean response time; null without a plan, or when it cannot carry the load.'),
+  block_coverage_min: z.int(),
+  reason: z.string().nullable().describe('Why there is no plan, or why its bounds are missing.'),
+});
+
+export const queueSchema = z.object({
+  length: z.int(),
+  limit: z.int(),
+  oldest_wait_seconds: z.number().nullable(),
+  running: z.int(),
+});
+
+export type ServersDocument = z.infer<typeof serversSchema>;
+export type ChainsDocument = z.infer<typeof chainsSchema>;
+export type PlanDocument = z.infer<typeof planSchema>;
+export type QueueDocument = z.infer<typeof queueSchema>;
