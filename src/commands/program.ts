@@ -27,6 +27,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     summary: 'plan placement and chains of a swarm, offline',
     load: async () => (await import('./plan.ts')).buildPlanCommand,
   },
+  {
+    name: 'status',
+    summary: 'show the servers, chains and queue of a running dispatcher',
+    load: async () => (await import('./status.ts')).buildStatusCommand,
+  },
 ];
 
 const EXAMPLES = `
