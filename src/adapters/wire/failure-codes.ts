@@ -38,7 +38,7 @@ export function codeOfStreamEnd(status: number): ErrorCode {
 
 /** Text from a peer made fit for messages and logs: one line, printable, bounded. */
 export function printablePeerText(text: string): string {
-  return text.slice(0, MAX_PEER_TEXT_LENGTH).replaceAll(/[^\x20-\x7e\u00a0-\ud7ff]/gu, ' ');
+  return text.slice(0, MAX_PEER_TEXT_LENGTH).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ');
 }
 
 /** Why a connection failed, from the status text of grpc-js, which ends with a note about name resolution. */
