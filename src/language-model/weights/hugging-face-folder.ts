@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { badWeights } from './bad-weights.ts';
+import { digestFiles } from './digest-files.ts';
 import { isFile, isJsonObject, readJsonFile, readOptionalJsonFile } from './json-file.ts';
 import { parseHuggingFaceConfig, readTokenIds } from './model-config.ts';
 import type { ModelWeights, TokenizerFiles } from './model-weights.ts';
@@ -73,15 +72,6 @@ async function listShards(folder: string): Promise<string[]> {
     }
     return join(folder, name);
   });
-}
-
-/** sha256 over the files one after another. */
-async function digestFiles(paths: readonly string[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const path of paths) {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk);
-  }
-  return `sha256:${hash.digest('hex')}`;
 }
 
 async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {

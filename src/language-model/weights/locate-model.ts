@@ -1,9 +1,9 @@
-import { readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { isFile } from './json-file.ts';
+import { findGgufFile } from './open-model-weights.ts';
 
 /** Models that come with the program. */
 const BUNDLED_MODELS = fileURLToPath(new URL('../../../models/', import.meta.url));
@@ -40,12 +40,7 @@ export async function locateModel(idOrPath: string, cacheFolder: string): Promis
   );
 }
 
-/** A GGUF file, a folder that holds one, or a Hugging Face folder. */
 async function findModel(path: string): Promise<string | undefined> {
-  const info = await stat(path).catch(() => undefined);
-  if (info?.isFile() === true) return path.endsWith('.gguf') ? path : undefined;
-  if (info?.isDirectory() !== true) return undefined;
-  if (await isFile(join(path, 'config.json'))) return path;
-  const ggufFile = (await readdir(path)).filter((name) => name.endsWith('.gguf')).sort()[0];
-  return ggufFile === undefined ? undefined : join(path, ggufFile);
+  const isModel = (await isFile(join(path, 'config.json'))) || (await findGgufFile(path)) !== undefined;
+  return isModel ? path : undefined;
 }

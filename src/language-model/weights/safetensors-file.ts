@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { badWeights } from './bad-weights.ts';
 import { widenBfloat16, widenFloat16 } from './half-floats.ts';
 import { isJsonObject, type JsonObject, parseJsonObject } from './json-file.ts';
+import { readFully } from './read-fully.ts';
 
 /** The format's own limit of its header, bytes. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -136,15 +137,6 @@ function checkLayout(path: string, entries: ReadonlyMap<string, TensorEntry>, da
     next = entry.end;
   }
   if (next !== size) throw badWeights(path, '', `holds ${size - next} bytes that belong to no tensor`);
-}
-
-async function readFully(path: string, handle: FileHandle, target: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < target.length) {
-    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
-    if (bytesRead === 0) throw badWeights(path, '', 'is cut short');
-    done += bytesRead;
-  }
 }
 
 /** `bytes` begins at the start of its buffer, so the views are aligned. All supported platforms are little-endian. */
