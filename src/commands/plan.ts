@@ -8,7 +8,7 @@ import { UsageError } from './command-io.ts';
 import { readInputFile } from './input-file.ts';
 import { planDocument, planTable } from './plan-report.ts';
 
-const PLACEMENTS: readonly PlacementPolicy[] = ['gbp-cr', 'gbp-cr-fill'];
+const PLACEMENTS: readonly PlacementPolicy[] = ['gbp-cr', 'gbp-cr-fill', 'cg-bp', 'petals', 'jffc-only'];
 const OBJECTIVES: readonly PlanningObjective[] = ['lower', 'upper', 'surrogate'];
 const MAX_RESERVED_SLOTS = 100_000;
 
@@ -27,7 +27,11 @@ export function buildPlanCommand(io: CommandIo): Command {
     .description('Plans where the blocks of a model go, and which chains of servers serve requests, from a swarm file.')
     .argument('<file>', "swarm file, YAML or JSON; '-' reads standard input")
     .addOption(
-      new Option('--placement <policy>', 'gbp-cr stops when the arrival rate is served; gbp-cr-fill uses every server')
+      new Option(
+        '--placement <policy>',
+        'gbp-cr stops when the arrival rate is served, gbp-cr-fill uses every server; cg-bp, petals and jffc-only ' +
+          '(whole models) are baselines that choose their own reservation',
+      )
         .choices(PLACEMENTS)
         .default('gbp-cr'),
     )
@@ -52,7 +56,7 @@ export function buildPlanCommand(io: CommandIo): Command {
       const planningMilliseconds = performance.now() - parsed;
       const settings = {
         placementPolicy: flags.placement,
-        objective: flags.reservedSlots === undefined ? flags.objective : undefined,
+        objective: result.kind === 'feasible' ? result.objective : searchedObjective(flags),
         planningMilliseconds,
       };
       const text =
@@ -79,6 +83,11 @@ function planSwarm(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningRe
     reservedSlots: flags.reservedSlots,
     pinnedSpans: swarm.pinnedSpans,
   });
+}
+
+/** What a search would have minimised, had it found anything. */
+function searchedObjective({ reservedSlots, objective }: PlanFlags): PlanningObjective | undefined {
+  return reservedSlots === undefined ? objective : undefined;
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

@@ -1,7 +1,11 @@
 import type { Chain } from './chain.ts';
 import type { Placement } from './placement.ts';
 
-export type PlacementPolicy = 'gbp-cr' | 'gbp-cr-fill';
+/** Algorithm 1 with its stop at the rate target, or without it. */
+export type GreedyPlacement = 'gbp-cr' | 'gbp-cr-fill';
+/** What we compare with: each chooses its own reservation. */
+export type BaselinePlacement = 'cg-bp' | 'petals' | 'jffc-only';
+export type PlacementPolicy = GreedyPlacement | BaselinePlacement;
 export type PlanningObjective = 'lower' | 'upper' | 'surrogate';
 
 /** Bounds of the mean response time of JFFC on a plan's chains, seconds. */
@@ -14,7 +18,7 @@ export interface ResponseBounds {
 export interface FeasiblePlan {
   readonly kind: 'feasible';
   readonly placementPolicy: PlacementPolicy;
-  /** Undefined when the reserved slots were given and nothing was searched. */
+  /** Undefined when nothing was searched: the reserved slots were given, or a baseline chose them. */
   readonly objective: PlanningObjective | undefined;
   /** c: jobs per disjoint chain that the placement leaves room for. */
   readonly reservedSlots: number;

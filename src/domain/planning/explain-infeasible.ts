@@ -1,6 +1,7 @@
+import type { BaselineResult } from './baselines/place-baseline.ts';
 import { placeGreedily, reservedBlockCounts, stopAfterChains, uncoveredBlocks } from './gbp-cr.ts';
 import { cacheSlots } from './gca.ts';
-import type { IndexedSwarm } from './indexed-swarm.ts';
+import type { IndexedPlacement, IndexedSwarm } from './indexed-swarm.ts';
 
 /**
  * Why no plan exists with `reservedSlots` sessions of cache per block, in words for the operator: how
@@ -28,12 +29,29 @@ export function explainInfeasible(swarm: IndexedSwarm, reservedSlots: number): s
         : `the servers have places for ${places} of ${modelBlocks} blocks`;
     return `${held} and ${price}${sizes}; ${missing} more block ${plural(missing, 'place')} would do: ${bytes(missing * perBlock)} of memory${fewerSlots(swarm, reservedSlots)}`;
   }
+  return explainFullServers(swarm, placement);
+}
+
+/** Why a baseline's placement serves nothing: blocks it left out, or no room for a session.   O(J + L) */
+export function explainPlacement(swarm: IndexedSwarm, baseline: BaselineResult): string {
+  const { placement, reservedSlots } = baseline;
+  const missing = uncoveredBlocks(placement, swarm.blockCount);
+  if (missing === 0) return explainFullServers(swarm, placement);
+  const placed = placement.blockCount.reduce((servers, count) => servers + Math.min(count, 1), 0);
+  return (
+    `this placement leaves ${missing} of ${swarm.blockCount} blocks without a server: ` +
+    `${placed} of ${swarm.serverIds.length} servers hold blocks, with cache for ${reservedSlots} ` +
+    `${plural(reservedSlots, 'session')} each; another placement or fewer reserved slots may do`
+  );
+}
+
+function explainFullServers(swarm: IndexedSwarm, placement: IndexedPlacement): string {
   const slots = cacheSlots(swarm, placement);
   const full = swarm.serverIds.filter((_, j) => (placement.blockCount[j] ?? 0) > 0 && (slots[j] ?? 0) < 1);
   return (
     `every block has a server, but no chain of servers has cache left for one session of ` +
-    `${bytes(swarm.cacheBytesPerBlock)} per block: ${full.length} pinned ${plural(full.length, 'server')} ` +
-    `${full.slice(0, 3).join(', ')}${full.length > 3 ? ', ...' : ''} hold too many blocks for their memory`
+    `${bytes(swarm.cacheBytesPerBlock)} per block: ${full.length} ${plural(full.length, 'server')} ` +
+    `(${full.slice(0, 3).join(', ')}${full.length > 3 ? ', ...' : ''}) hold too many blocks for their memory`
   );
 }
 

@@ -3,10 +3,11 @@ import type { FeasiblePlan, PlacementPolicy, PlanningObjective, PlanningResult }
 import type { Server } from '../model/server.ts';
 import type { Span } from '../model/span.ts';
 import { invariant } from '../shared/invariant.ts';
-import { explainInfeasible } from './explain-infeasible.ts';
+import { placeBaseline } from './baselines/place-baseline.ts';
+import { explainInfeasible, explainPlacement } from './explain-infeasible.ts';
 import { indexSwarm, nameChains, namePlacement } from './indexed-swarm.ts';
 import type { ReservedPlan } from './reservation-search.ts';
-import { planForReservation, searchReservation } from './reservation-search.ts';
+import { composePlacement, planForReservation, searchReservation } from './reservation-search.ts';
 import { computeResponseBounds, serviceRate } from './response-time-bounds.ts';
 
 /** All that a plan depends on. Callers sort the servers by id: the planner keeps their order for ties. */
@@ -27,30 +28,42 @@ export interface PlanningSnapshot {
 }
 
 /**
- * Snapshot in, plan out: placement (GBP-CR), chains with their slots (GCA), and the bounds of the mean
+ * Snapshot in, plan out: placement (GBP-CR or a baseline), chains with their slots (GCA), and the bounds of the mean
  * response time. Pure and deterministic: equal snapshots give equal plans.
  */
 export function makePlan(snapshot: PlanningSnapshot): PlanningResult {
   invariant(snapshot.arrivalRatePerSecond > 0, 'the arrival rate is positive');
   invariant(snapshot.maxLoad > 0 && snapshot.maxLoad <= 1, 'the largest load lies in (0, 1]');
   const swarm = indexSwarm(snapshot.model, snapshot.servers, snapshot.pinnedSpans);
-  if (snapshot.reservedSlots !== undefined) {
-    invariant(Number.isInteger(snapshot.reservedSlots) && snapshot.reservedSlots >= 1, 'at least one slot is reserved');
-    const plan = planForReservation(swarm, snapshot, snapshot.reservedSlots);
-    if (plan === undefined) return { kind: 'infeasible', reason: explainInfeasible(swarm, snapshot.reservedSlots) };
-    return describe(plan, undefined);
+  const { placementPolicy, reservedSlots, arrivalRatePerSecond, maxLoad } = snapshot;
+  invariant(reservedSlots === undefined || isCount(reservedSlots), 'at least one slot is reserved');
+  if (placementPolicy !== 'gbp-cr' && placementPolicy !== 'gbp-cr-fill') {
+    const baseline = placeBaseline(placementPolicy, swarm, arrivalRatePerSecond, reservedSlots);
+    const plan = composePlacement(swarm, baseline.placement, baseline.reservedSlots);
+    if (plan === undefined) return { kind: 'infeasible', reason: explainPlacement(swarm, baseline) };
+    return describe(plan, undefined, undefined);
   }
-  const found = searchReservation(swarm, snapshot, snapshot.objective);
+  const demand = { arrivalRatePerSecond, maxLoad, placementPolicy };
+  if (reservedSlots !== undefined) {
+    const plan = planForReservation(swarm, demand, reservedSlots);
+    if (plan === undefined) return { kind: 'infeasible', reason: explainInfeasible(swarm, reservedSlots) };
+    return describe(plan, undefined, undefined);
+  }
+  const found = searchReservation(swarm, demand, snapshot.objective);
   if (found.kind === 'infeasible') return { kind: 'infeasible', reason: explainInfeasible(swarm, 1) };
-  return describe(found.plan, found.kind === 'fastest' ? missedObjective() : undefined);
+  return describe(found.plan, snapshot.objective, found.kind === 'fastest' ? missedObjective() : undefined);
 
-  function describe(plan: ReservedPlan, missed: string | undefined): FeasiblePlan {
+  function describe(
+    plan: ReservedPlan,
+    objective: PlanningObjective | undefined,
+    missed: string | undefined,
+  ): FeasiblePlan {
     const rate = serviceRate(plan.chains);
     const responseSeconds = computeResponseBounds(plan.chains, snapshot.arrivalRatePerSecond);
     return {
       kind: 'feasible',
       placementPolicy: snapshot.placementPolicy,
-      objective: snapshot.reservedSlots === undefined ? snapshot.objective : undefined,
+      objective,
       reservedSlots: plan.reservedSlots,
       placement: namePlacement(swarm, plan.placement),
       chains: nameChains(swarm, plan.chains),
@@ -76,6 +89,10 @@ export function makePlan(snapshot: PlanningSnapshot): PlanningResult {
       '(arrival rate / max load); this is the plan with the largest service rate'
     );
   }
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 1;
 }
 
 /** Six significant digits, without trailing zeros. */

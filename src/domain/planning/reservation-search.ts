@@ -1,4 +1,4 @@
-import type { PlacementPolicy, PlanningObjective } from '../model/plan.ts';
+import type { GreedyPlacement, PlanningObjective } from '../model/plan.ts';
 import type { GreedySequence } from './gbp-cr.ts';
 import { chainsForRate, placeGreedily, reservedBlockCounts, stopAfterChains, uncoveredBlocks } from './gbp-cr.ts';
 import { composeChains } from './gca.ts';
@@ -10,7 +10,7 @@ import { computeResponseBound, serviceRate } from './response-time-bounds.ts';
 export interface PlanningDemand {
   readonly arrivalRatePerSecond: number;
   readonly maxLoad: number;
-  readonly placementPolicy: PlacementPolicy;
+  readonly placementPolicy: GreedyPlacement;
 }
 
 /** A placement with its chains for one reserved concurrency c. */
@@ -150,7 +150,19 @@ function composePlan(
   closedChains: number | undefined,
   giveUpAtSeconds = Number.POSITIVE_INFINITY,
 ): ReservedPlan | undefined {
-  const placement = stopAfterChains(sequence, swarm, closedChains);
+  return composePlacement(swarm, stopAfterChains(sequence, swarm, closedChains), reservedSlots, giveUpAtSeconds);
+}
+
+/**
+ * The chains of a placement; undefined when a block has no server, no chain has room for a single job,
+ * or the fastest chain takes `giveUpAtSeconds` or more.
+ */
+export function composePlacement(
+  swarm: IndexedSwarm,
+  placement: IndexedPlacement,
+  reservedSlots: number,
+  giveUpAtSeconds = Number.POSITIVE_INFINITY,
+): ReservedPlan | undefined {
   if (uncoveredBlocks(placement, swarm.blockCount) > 0) return undefined;
   const chains = composeChains(swarm, placement, { giveUpAtSeconds });
   return chains === undefined || chains.length === 0 ? undefined : { reservedSlots, placement, chains };

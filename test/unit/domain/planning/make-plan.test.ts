@@ -107,6 +107,39 @@ describe('a plan', () => {
   });
 });
 
+describe('a baseline plan', () => {
+  const base = snapshot({ servers: mixedServers(20), model: largeModel, arrivalRatePerSecond: 0.1 });
+
+  it.each(['cg-bp', 'petals'] as const)('of %s covers the model and chooses its own reservation', (placementPolicy) => {
+    const plan = feasible(makePlan({ ...base, placementPolicy }));
+    expect(plan).toMatchObject({ placementPolicy, objective: undefined, reason: undefined });
+    expect(plan.placement).toHaveLength(20);
+    expect(plan.reservedSlots).toBeGreaterThanOrEqual(1);
+    expect(feasible(makePlan({ ...base, placementPolicy, reservedSlots: 3 })).reservedSlots).toBe(3);
+  });
+
+  it('of whole models is one chain per server that is large enough', () => {
+    const servers = [server('a', 43), server('b', 44), server('c', 88)];
+    const plan = feasible(makePlan(snapshot({ servers, placementPolicy: 'jffc-only' })));
+    expect(plan.chains.map((chain) => [chain.hops.length, chain.slots])).toEqual([
+      [1, 1],
+      [1, 12],
+    ]);
+  });
+
+  it('says how many blocks a placement leaves out', () => {
+    const reason = infeasibleReason(makePlan({ ...base, placementPolicy: 'jffc-only' }));
+    expect(reason).toContain('leaves 80 of 80 blocks without a server: 0 of 20 servers hold blocks');
+  });
+
+  it.each(['cg-bp', 'petals', 'jffc-only'] as const)('of %s keeps pinned spans', (placementPolicy) => {
+    const servers = [server('a', 90), server('b', 90), server('c', 90)];
+    const pinnedSpans = new Map([['b', { firstBlock: 2, blockCount: 1 }]]);
+    const plan = feasible(makePlan(snapshot({ servers, pinnedSpans, placementPolicy })));
+    expect(plan.placement).toContainEqual({ serverId: 'b', firstBlock: 2, blockCount: 1 });
+  });
+});
+
 describe('an infeasible plan', () => {
   it('counts the places that are missing and what they cost', () => {
     const reason = infeasibleReason(makePlan(snapshot({ servers: [server('a', 24), server('b', 15)] })));
@@ -141,6 +174,6 @@ describe('an infeasible plan', () => {
   it('names pinned servers without room for a single session', () => {
     const pinnedSpans = new Map([['a', { firstBlock: 0, blockCount: 4 }]]);
     const reason = infeasibleReason(makePlan(snapshot({ servers: [server('a', 40)], pinnedSpans })));
-    expect(reason).toContain('1 pinned server a hold too many blocks for their memory');
+    expect(reason).toContain('1 server (a) hold too many blocks for their memory');
   });
 });

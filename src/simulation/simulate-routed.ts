@@ -1,0 +1,22 @@
+import type { BaselineRouter } from '../domain/planning/baselines/baseline-routing.ts';
+import type { JobRecords } from './simulate-independent.ts';
+import type { SimulatedJobs } from './workloads.ts';
+
+/**
+ * Runs jobs through a router that sends each off when it arrives: what became of them under the
+ * paper's service model.
+ * @param extraSeconds spent outside the servers by every job, part of its response
+ */
+export function simulateRouted(router: BaselineRouter, jobs: SimulatedJobs, extraSeconds = 0): JobRecords {
+  const startSeconds = new Float64Array(jobs.count).fill(Number.NaN);
+  const endSeconds = new Float64Array(jobs.count).fill(Number.NaN);
+  for (let job = 0; job < jobs.count; job += 1) {
+    const now = jobs.arrivalSeconds[job] ?? 0;
+    const size = jobs.sizes[job] ?? 1;
+    const routed = router.route(now, size, extraSeconds);
+    if (routed === undefined) continue;
+    startSeconds[job] = now + routed.waitSeconds;
+    endSeconds[job] = now + extraSeconds + size * routed.serviceSeconds + routed.waitSeconds;
+  }
+  return { arrivalSeconds: jobs.arrivalSeconds, startSeconds, endSeconds };
+}
