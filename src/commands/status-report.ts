@@ -99,7 +99,8 @@ function duration(seconds: number | null): string {
 
 function bytes(count: number | null): string {
   if (count === null) return UNKNOWN;
-  return count >= 1e9 ? `${(count / 1e9).toFixed(1)} GB` : `${(count / 1e6).toFixed(0)} MB`;
+  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} GB`;
+  return count >= 1e7 ? `${(count / 1e6).toFixed(0)} MB` : `${(count / 1e3).toFixed(0)} kB`;
 }
 
 function rate(perSecond: number): string {

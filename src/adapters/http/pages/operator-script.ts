@@ -6,7 +6,7 @@ const byId = (id) => document.getElementById(id);
 const make = (tag, text, className) => { const node = document.createElement(tag); if (text !== undefined) node.textContent = text; if (className) node.className = className; return node; };
 const shape = (tag, values) => { const node = document.createElementNS('http://www.w3.org/2000/svg', tag); for (const [name, value] of Object.entries(values)) node.setAttribute(name, value); return node; };
 const seconds = (value) => value === null ? '\u2013' : value >= 100 ? value.toFixed(0) + ' s' : value >= 1 ? value.toFixed(1) + ' s' : (value * 1000).toFixed(value < 0.01 ? 2 : 0) + ' ms';
-const bytes = (value) => value === null ? '\u2013' : value >= 1e9 ? (value / 1e9).toFixed(1) + ' GB' : (value / 1e6).toFixed(0) + ' MB';
+const bytes = (value) => value === null ? '\u2013' : value >= 1e9 ? (value / 1e9).toFixed(1) + ' GB' : value >= 1e7 ? (value / 1e6).toFixed(0) + ' MB' : (value / 1e3).toFixed(0) + ' kB';
 const blocks = (span) => span && span.block_count > 0 ? span.first_block + '\u2013' + (span.first_block + span.block_count - 1) : '\u2013';
 let key = sessionStorage.getItem('key') || '';
 

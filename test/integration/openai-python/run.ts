@@ -1,0 +1,65 @@
+/**
+ * Checks the product with OpenAI's own Python package: starts a dispatcher with an embedded swarm,
+ * makes a virtual environment under .cache (once), and runs check_api.py against it.
+ * Needs Python 3.9 or newer and its package index. Run: node test/integration/openai-python/run.ts
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const here = fileURLToPath(new URL('./', import.meta.url));
+const wanted = readFileSync(`${here}requirements.txt`, 'utf8').trim();
+const environment = `${root}.cache/openai-python-${wanted.replaceAll(/[^a-z0-9.]+/g, '-')}`;
+const python = `${environment}/bin/python`;
+const START_TIMEOUT_MS = 60_000;
+
+function run(command: string, args: readonly string[]): void {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit', timeout: 300_000 });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+}
+
+/** The HTTP address in the line that `serve` prints when it is ready. */
+async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
+  const lines = createInterface({ input: output });
+  const timer = setTimeout(() => lines.close(), START_TIMEOUT_MS);
+  try {
+    for await (const line of lines) {
+      const address = /ready: .*?(http:\/\/[^\s,]+)/.exec(line)?.[1];
+      if (address !== undefined) return address;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  throw new Error('the dispatcher did not become ready');
+}
+
+if (!existsSync(python)) {
+  run('python3', ['-m', 'venv', environment]);
+  run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', `${here}requirements.txt`]);
+}
+const serve = spawn(
+  process.execPath,
+  [
+    `${root}src/main.ts`,
+    'serve',
+    '--embedded-swarm',
+    '2',
+    '--model',
+    'tiny-austen',
+    '--http-port',
+    '0',
+    '--grpc-port',
+    '0',
+    '--log-level',
+    'warn',
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'], cwd: root },
+);
+try {
+  const address = await addressOf(serve.stdout);
+  run(python, [`${here}check_api.py`, address]);
+} finally {
+  serve.kill('SIGTERM');
+}
