@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import type { LogLevel } from '../adapters/observability/logger.ts';
 import type { MeasuredSpeed } from '../application/ports/block-host.ts';
 
 /** What `daisychain agent` is told, as commander gives it. */
@@ -14,7 +15,7 @@ export interface AgentFlags {
   readonly threads: number;
   readonly declareSpeed?: MeasuredSpeed;
   readonly label: Readonly<Record<string, string>>;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
 }
 
 const UNITS = new Map([

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { startBlockService } from '../adapters/block-service/server.ts';
+import { createLogger, LOG_LEVELS } from '../adapters/observability/logger.ts';
 import { grpcSwarmRegistry } from '../adapters/registry-client/swarm-registry-client.ts';
 import { systemClock } from '../adapters/system/system-clock.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../adapters/wire/address.ts';
@@ -15,8 +16,6 @@ import { locateModel, modelCacheFolder } from '../language-model/weights/locate-
 import { type AgentFlags, addLabel, parseByteCount, parseDeclaredSpeed, parseThreadCount } from './agent-flags.ts';
 import { type CommandIo, UsageError } from './command-io.ts';
 import { openSupervisorChannel, type SupervisorChannel } from './supervisor-channel.ts';
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 /** `daisychain agent`: a server of blocks that joins a dispatcher and hosts what it is told to. */
 export function buildAgentCommand(io: CommandIo): Command {
@@ -66,7 +65,10 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
   const listen = addressFlag('--listen', flags.listen, 0);
   addressFlag('--dispatcher', flags.dispatcher, 1);
   const advertise = flags.advertise === undefined ? undefined : addressFlag('--advertise', flags.advertise, 0);
-  const logger = pino({ level: flags.logLevel, base: { component: 'agent', serverId: flags.serverId } }, io.stderr);
+  const logger = createLogger({ level: flags.logLevel, destination: io.stderr }).child({
+    component: 'agent',
+    serverId: flags.serverId,
+  });
 
   const stop = stopRequest();
   const failure = Promise.withResolvers<never>();
