@@ -10,8 +10,8 @@ import type { MappedRequest } from './openai/map.ts';
 import { runJobs } from './run-jobs.ts';
 import { SseStream } from './sse.ts';
 
-export const CHAIN_HEADER = 'x-daisychain-chain';
-export const QUEUE_HEADER = 'x-daisychain-queue-ms';
+const CHAIN_HEADER = 'x-daisychain-chain';
+const QUEUE_HEADER = 'x-daisychain-queue-ms';
 
 /** Runs a request's jobs and answers in one piece or as a stream. Throws only what can still be answered with a status. */
 export async function answerInference(
@@ -21,7 +21,7 @@ export async function answerInference(
   shape: AnswerShape,
 ): Promise<unknown> {
   const answer = new Answer(deps, request, shape, reply.request.id);
-  const presence = new ClientPresence(reply.raw);
+  const presence = new ClientPresence(reply.request.raw.socket);
   return request.isStream ? answerStream(deps, reply, answer, presence) : answerWhole(deps, reply, answer, presence);
 }
 

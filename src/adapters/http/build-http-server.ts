@@ -49,6 +49,7 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
   app.server.maxConnections = options.maxConnections;
 
   closeConnectionsAsTheyFallIdle(app);
+  dropClientsThatNeverRead(app, options.slowClientTimeoutMs);
 
   const routes = new RouteTable();
   app.addHook('onRoute', (route) => routes.add(route.method, route.url));
@@ -82,5 +83,17 @@ function closeConnectionsAsTheyFallIdle(app: FastifyInstance): void {
     if (!app.server.listening) return;
     const timer = setInterval(() => app.server.closeIdleConnections(), IDLE_CLOSE_INTERVAL_MS);
     app.server.once('close', () => clearInterval(timer));
+  });
+}
+
+/** Answers shorter than this, characters, fit the buffers of the operating system whether they are read or not. */
+const SHORT_ANSWER_LENGTH = 16 * 1024;
+
+/** A long answer that its client does not take must not stay in memory for as long as the client likes. */
+function dropClientsThatNeverRead(app: FastifyInstance, timeoutMs: number): void {
+  app.addHook('onSend', async (_request, reply, payload) => {
+    if (typeof payload !== 'string' || payload.length < SHORT_ANSWER_LENGTH) return;
+    const timer = setTimeout(() => reply.raw.destroy(), timeoutMs);
+    reply.raw.once('close', () => clearTimeout(timer));
   });
 }

@@ -106,6 +106,19 @@ describe('a client that leaves', () => {
     expect(front.log.lines.filter((line) => line.level === 'error' || line.level === 'warn')).toEqual([]);
   });
 
+  test('frees the slots of all requests that it sent on one connection without waiting', async () => {
+    const { front, port } = await listen();
+    front.service.script = { texts: ['a'], beforeToken: (_index, signal) => never(signal) };
+    const payload = JSON.stringify({ ...CHAT, stream: true });
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(payload)}\r\n\r\n`;
+    const socket = connect(port, '127.0.0.1');
+    socket.write((head + payload).repeat(20));
+    await until(() => front.service.running === 20);
+    socket.destroy();
+    await until(() => front.service.running === 0);
+    expect(front.log.lines.filter((line) => line.level === 'error' || line.level === 'warn')).toEqual([]);
+  });
+
   test('while its job waits in the queue takes it out of the queue', async () => {
     const { front, url } = await listen();
     let wasCancelled = false;
@@ -175,6 +188,24 @@ describe('a client that reads slowly', () => {
     expect(open).toBe(0);
     socket.destroy();
   });
+});
+
+test('a client that never takes a long whole answer is dropped', async () => {
+  const { front, port } = await listen({ slowClientTimeoutMs: 150 });
+  front.service.script = { texts: ['x'.repeat(20_000_000)] };
+  const socket = await openRaw(port, CHAT);
+  socket.on('error', () => undefined);
+  socket.pause();
+  await until(() => front.service.tokensPulled === 1);
+  const connections = (): Promise<number> =>
+    new Promise((resolve) => front.app.server.getConnections((_error, count) => resolve(count)));
+  let open = 1;
+  for (let i = 0; i < 200 && open > 0; i += 1) {
+    await sleep(10);
+    open = await connections();
+  }
+  expect(open).toBe(0);
+  socket.destroy();
 });
 
 describe('a stream that fails after it began', () => {
