@@ -5,7 +5,7 @@ import { codeOf, filesBelow } from './source-tree.ts';
 describe('the configuration', () => {
   it('has no key that nothing reads', () => {
     const code = filesBelow('src')
-      .filter((file) => file.endsWith('.ts') && !file.startsWith('src/config/'))
+      .filter((file) => file.endsWith('.ts') && (!file.startsWith('src/config/') || file === 'src/config/rules.ts'))
       .map(codeOf)
       .join('\n');
     const unread = [...CONFIG_KEYS.keys()].filter((path) => !new RegExp(`\\.${path.split('.')[1]}\\b`).test(code));

@@ -22,18 +22,22 @@ export interface MetricsOptions {
   readonly modelName: string;
   /** Also the process's own families (`process_*`, `nodejs_*`). Default true. */
   readonly includesProcess?: boolean;
+  /** Also the aliases under vLLM's names. Default true. */
+  readonly includesVllmNames?: boolean;
 }
 
 /** Telemetry as Prometheus metrics, in a registry of its own. */
 export class PrometheusMetrics implements Telemetry {
   readonly #registry = new Registry();
   readonly #own = createDaisychainFamilies(this.#registry);
-  readonly #vllm = createVllmFamilies(this.#registry);
+  readonly #vllm: ReturnType<typeof createVllmFamilies>;
   readonly #servers = new Set<string>();
   #readState: (() => TelemetryState) | undefined;
 
   constructor(options: MetricsOptions) {
     this.#registry.setDefaultLabels({ model_name: options.modelName });
+    // Without the aliases they count in a registry that nobody renders.
+    this.#vllm = createVllmFamilies(options.includesVllmNames === false ? new Registry() : this.#registry);
     if (options.includesProcess !== false) collectDefaultMetrics({ register: this.#registry });
     // A series that is absent until its first event cannot be alerted on.
     for (const outcome of REQUEST_OUTCOMES) this.#own.requests.inc({ outcome }, 0);

@@ -62,7 +62,10 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     cacheBytesPerBlock: model.cacheBytesPerTokenPerBlock * sessionTokens,
   };
   const clock = systemClock;
-  const telemetry = new PrometheusMetrics({ modelName: model.id });
+  const telemetry = new PrometheusMetrics({
+    modelName: model.id,
+    includesVllmNames: config.observability.vllm_metric_names,
+  });
   const note = (component: string) => {
     const child = log.child({ component });
     return (message: string, fields: Readonly<Record<string, unknown>>): void => child.info(fields, message);

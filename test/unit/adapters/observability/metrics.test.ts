@@ -204,3 +204,17 @@ describe('the scrape', () => {
     expect(await new PrometheusMetrics({ modelName: 'm' }).render()).toContain('process_cpu_seconds_total');
   });
 });
+
+describe("vLLM's names", () => {
+  test('can be left out, and the rest is the same', async () => {
+    const families = async (includesVllmNames: boolean): Promise<string[]> => {
+      const metrics = new PrometheusMetrics({ modelName: 'm', includesProcess: false, includesVllmNames });
+      metrics.observeState(() => STATE);
+      metrics.requestFinished(COMPLETED);
+      return [...(await metrics.render()).matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]!);
+    };
+    const all = await families(true);
+    expect(all.some((name) => name.startsWith('vllm:'))).toBe(true);
+    expect(await families(false)).toEqual(all.filter((name) => !name.startsWith('vllm:')));
+  });
+});
