@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ModelShape } from '../domain/model/model.ts';
 import type { Server } from '../domain/model/server.ts';
 import type { Span } from '../domain/model/span.ts';
-import type { ServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
+import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
 import { communicationSeconds, computationSecondsPerBlock } from '../domain/planning/service-times.ts';
 import { ConfigError } from './config-error.ts';
 import { describeFileIssues, parseDocument } from './document.ts';
@@ -26,13 +26,10 @@ export interface SwarmFile {
   /** Speeds of the servers that gave them instead of service times, by server id. */
   readonly speeds: ReadonlyMap<string, SharedServerSpeeds>;
   readonly workload: TokenWorkload | undefined;
+  /** Bytes of one token's hidden state on the wire; 0 where the model does not say. */
+  readonly hiddenBytesPerToken: number;
   /** Tokens of one session, where the model gives its cache per token. */
   readonly sessionTokens: number | undefined;
-}
-
-export interface SharedServerSpeeds extends ServerSpeeds {
-  /** beta: 1 runs the steps of sessions one after another, 0 batches them for free. */
-  readonly concurrencySlope: number;
 }
 
 /**
@@ -119,6 +116,7 @@ export function toSwarm(
     speeds,
     workload:
       workload === undefined ? undefined : { inputTokens: workload.input_tokens, outputTokens: workload.output_tokens },
+    hiddenBytesPerToken: input.model.hidden_bytes_per_token ?? 0,
     sessionTokens: input.model.session_tokens,
   };
 }

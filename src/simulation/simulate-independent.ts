@@ -3,15 +3,8 @@ import type { SchedulingEffect } from '../domain/scheduling/effects.ts';
 import { Scheduler } from '../domain/scheduling/scheduler.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { EventQueue } from './event-queue.ts';
+import type { JobRecords } from './job-records.ts';
 import type { SimulatedJobs } from './workloads.ts';
-
-/** What became of each job, by its position in the workload. */
-export interface JobRecords {
-  readonly arrivalSeconds: Float64Array;
-  /** When it got its slot; NaN for a job that was rejected. */
-  readonly startSeconds: Float64Array;
-  readonly endSeconds: Float64Array;
-}
 
 export interface IndependentSimulation {
   /** Ascending by service time, as plans list them. */

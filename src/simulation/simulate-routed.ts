@@ -1,5 +1,5 @@
 import type { BaselineRouter } from '../domain/planning/baselines/baseline-routing.ts';
-import type { JobRecords } from './simulate-independent.ts';
+import type { JobRecords } from './job-records.ts';
 import type { SimulatedJobs } from './workloads.ts';
 
 /**

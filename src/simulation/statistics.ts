@@ -1,4 +1,4 @@
-import type { JobRecords } from './simulate-independent.ts';
+import type { JobRecords } from './job-records.ts';
 
 export interface Distribution {
   readonly mean: number;

@@ -22,6 +22,28 @@ export interface ServerSpeeds {
   readonly bandwidthBytesPerSecond?: number | undefined;
 }
 
+/** Speeds of a server whose compute the sessions on it share. */
+export interface SharedServerSpeeds extends ServerSpeeds {
+  /** beta, [0, 1]: 1 runs the steps of sessions one after another, 0 batches them for free. */
+  readonly concurrencySlope: number;
+}
+
+/**
+ * Seconds that one step of `tokens` tokens takes in `blocks` blocks with no other step beside it.
+ * @param isPrompt prompt tokens are processed together, generated ones come one per step
+ */
+export function stepSeconds(speeds: ServerSpeeds, blocks: number, tokens: number, isPrompt: boolean): number {
+  const perToken = isPrompt ? speeds.prefillSecondsPerTokenPerBlock : speeds.decodeSecondsPerTokenPerBlock;
+  return blocks * (speeds.overheadSecondsPerBlock + perToken * tokens);
+}
+
+/** Seconds that `tokens` hidden states take one way between the dispatcher and a server. */
+export function oneWaySeconds(speeds: ServerSpeeds, tokens: number, hiddenBytesPerToken: number): number {
+  const latency = (speeds.rttSeconds + speeds.overheadSeconds) / 2;
+  if (speeds.bandwidthBytesPerSecond === undefined) return latency;
+  return latency + (tokens * hiddenBytesPerToken) / speeds.bandwidthBytesPerSecond;
+}
+
 /**
  * tau^c_j: seconds of all communication of one job with one server. One exchange per generated token
  * (the prompt travels with the first), and every token's hidden state goes in and comes out once.
