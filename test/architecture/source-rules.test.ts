@@ -33,7 +33,9 @@ describe('source files', () => {
 
   it('have kebab-case names', () => {
     const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z]+)*$/;
-    expect(written.filter((file) => !file.split(path.sep).every((part) => kebab.test(part)))).toEqual([]);
+    // Python's own custom is an underscore.
+    const ours = written.filter((file) => !file.endsWith('.py'));
+    expect(ours.filter((file) => !file.split(path.sep).every((part) => kebab.test(part)))).toEqual([]);
   });
 
   it('are named after what is inside', () => {
