@@ -28,6 +28,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./plan.ts')).buildPlanCommand,
   },
   {
+    name: 'pull',
+    summary: 'fetch a model into the cache',
+    load: async () => (await import('./pull.ts')).buildPullCommand,
+  },
+  {
     name: 'status',
     summary: 'show the servers, chains and queue of a running dispatcher',
     load: async () => (await import('./status.ts')).buildStatusCommand,
