@@ -1,12 +1,26 @@
 import { fileURLToPath } from 'node:url';
-import { type ClientDuplexStream, credentials, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type ClientDuplexStream,
+  credentials,
+  loadPackageDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
 const PROTO_ROOT = fileURLToPath(new URL('../../proto', import.meta.url));
 
+type ClientClass = new (address: string, credentials: ChannelCredentials) => DynamicClient;
+
+/** A client made at run time: methods by name. */
+interface DynamicClient {
+  close(): void;
+  // biome-ignore lint/suspicious/noExplicitAny: methods made at run time have no static types
+  [method: string]: (...args: any[]) => any;
+}
+
 /** The two services, read from the .proto files as any other client would: nothing of `src` is used. */
-// biome-ignore lint/suspicious/noExplicitAny: clients made at run time have no static types
-const v1 = (
+const { v1 } = (
   loadPackageDefinition(
     loadSync(['daisychain/v1/swarm_registry.proto', 'daisychain/v1/dispatcher.proto'], {
       includeDirs: [PROTO_ROOT],
@@ -14,8 +28,8 @@ const v1 = (
       defaults: true,
       oneofs: true,
     }),
-  ) as any
-).daisychain.v1;
+  ) as unknown as { daisychain: { v1: { SwarmRegistry: ClientClass; Dispatcher: ClientClass } } }
+).daisychain;
 
 export type Message = Record<string, unknown>;
 
@@ -23,12 +37,12 @@ export type Message = Record<string, unknown>;
 export class RegisteringClient {
   readonly received: Record<string, Record<string, unknown>>[] = [];
   ended: { readonly code: number; readonly details: string } | undefined;
-  readonly #client: { Join(): ClientDuplexStream<Message, Record<string, Record<string, unknown>>>; close(): void };
+  readonly #client: DynamicClient;
   readonly #stream: ClientDuplexStream<Message, Record<string, Record<string, unknown>>>;
 
   constructor(address: string) {
     this.#client = new v1.SwarmRegistry(address, credentials.createInsecure());
-    this.#stream = this.#client.Join();
+    this.#stream = this.#client['Join']?.();
     this.#stream.on('data', (message) => this.received.push(message));
     this.#stream.on('error', (error: ServiceError) => {
       this.ended ??= { code: error.code, details: error.details };
@@ -77,7 +91,6 @@ export function validHello(serverId: string, overrides: Message = {}): { hello: 
 }
 
 /** A client of the service `Dispatcher`, untyped. */
-// biome-ignore lint/suspicious/noExplicitAny: see above
-export function dispatcherClient(address: string): any {
+export function dispatcherClient(address: string): DynamicClient {
   return new v1.Dispatcher(address, credentials.createInsecure());
 }
