@@ -1,5 +1,5 @@
 /** Makes safetensors files, sound and broken, for tests. */
-export interface TensorHeader {
+interface TensorHeader {
   readonly dtype?: unknown;
   readonly shape?: unknown;
   readonly data_offsets?: unknown;

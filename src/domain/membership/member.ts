@@ -33,8 +33,6 @@ export interface Registration {
  */
 export type ServerPhase = 'joining' | 'loading' | 'serving' | 'draining' | 'excluded';
 
-export const SERVER_PHASES: readonly ServerPhase[] = ['joining', 'loading', 'serving', 'draining', 'excluded'];
-
 /** Why a server is no longer a member. */
 export type LossReason = 'stream_ended' | 'lease_expired' | 'left' | 'replaced';
 
