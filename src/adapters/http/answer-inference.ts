@@ -126,7 +126,7 @@ async function answerWhole(
       },
     });
   } catch (thrown) {
-    if (!presence.isGone) throw thrown;
+    if (!presence.isGone) throw withClientNames(toDispatcherError(thrown), answer.shape);
     // Nobody is left to be answered.
     deps.log.debug({ requestId: reply.request.id }, 'client left before its answer');
     return reply.hijack();
@@ -169,7 +169,7 @@ async function answerStream(
     if (options.includeUsage) await stream.send(answer.shape.usageChunk(answer.identity, answer.usage));
     stream.finish();
   } catch (thrown) {
-    const error = toDispatcherError(thrown);
+    const error = withClientNames(toDispatcherError(thrown), answer.shape);
     if (presence.isGone) {
       deps.log.debug({ requestId }, 'client left its stream');
       if (!reply.sent) reply.hijack();
@@ -189,4 +189,20 @@ async function answerStream(
     presence.settle();
   }
   return reply;
+}
+
+/** The application names fields in its own words; the client gets the name that it wrote. */
+function withClientNames(error: DispatcherError, shape: AnswerShape): DispatcherError {
+  const { code, message, param, serverId, retryAfterMs, cause } = error;
+  if (param === undefined) return error;
+  const renamed = param
+    .replace(/^prompt\b/, shape.promptField)
+    .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  if (renamed === param) return error;
+  return new DispatcherError(code, message, {
+    param: renamed,
+    ...(serverId === undefined ? {} : { serverId }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -17,6 +17,11 @@ import { addProbes } from './routes/probes.ts';
 /** How often Node looks for clients that are too slow with their request, milliseconds. */
 const SLOW_CLIENT_CHECK_MS = 2_000;
 
+function authenticateWith(scope: FastifyInstance, keys: readonly string[]): void {
+  const authenticate = createAuthentication(keys);
+  if (authenticate !== undefined) scope.addHook('onRequest', authenticate);
+}
+
 /** How often a closing front looks for connections that have fallen idle, milliseconds. */
 const IDLE_CLOSE_INTERVAL_MS = 25;
 
@@ -46,6 +51,8 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => replyWithError(deps.log, error, request, reply),
   });
+  // JSON alone: a browser asks before it sends that to another site, and does not ask for plain text.
+  app.removeContentTypeParser('text/plain');
   app.server.maxConnections = options.maxConnections;
 
   closeConnectionsAsTheyFallIdle(app);
@@ -61,15 +68,17 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
 
   addProbes(app, deps);
   addMetrics(app, deps);
-  addDocs(app);
+  addDocs(app, deps);
   if (deps.swarm !== undefined) addHtmlPage(app, '/', OPERATOR_PAGE);
   app.register(async (scope) => {
-    const authenticate = createAuthentication(options.apiKeys);
-    if (authenticate !== undefined) scope.addHook('onRequest', authenticate);
+    authenticateWith(scope, options.apiKeys);
     addChatCompletions(scope, deps);
     addCompletions(scope, deps);
     addModels(scope, deps);
-    if (deps.swarm !== undefined) addAdmin(scope, deps.swarm);
+  });
+  app.register(async (scope) => {
+    authenticateWith(scope, options.adminKeys.length > 0 ? options.adminKeys : options.apiKeys);
+    addAdmin(scope, deps);
   });
   return app;
 }

@@ -1,4 +1,6 @@
 import type { InferenceService } from '../../application/ports/inference.ts';
+import type { RequestJournal } from '../../application/ports/request-journal.ts';
+import type { SwarmControl } from '../../application/ports/swarm-control.ts';
 import type { SwarmView } from '../../application/ports/swarm-view.ts';
 import type { HttpOptions } from './http-options.ts';
 
@@ -10,6 +12,10 @@ export interface HttpDeps {
   readonly options: HttpOptions;
   /** Without it the operators' read model is not served. */
   readonly swarm?: SwarmView;
+  /** Without it operators can change nothing. */
+  readonly control?: SwarmControl;
+  /** Without it single requests cannot be looked up. */
+  readonly journal?: RequestJournal;
 }
 
 /** The text of `GET /metrics`. */

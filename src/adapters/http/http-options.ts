@@ -18,6 +18,11 @@ export interface HttpOptions {
   readonly maxJobsPerRequest: number;
   /** Keys that clients must present as bearer tokens; none: the front is open. */
   readonly apiKeys: readonly string[];
+  /**
+   * Keys for `/admin/v1`. None, and no API keys either: open. None, but API keys: any of those may
+   * read there, and nobody may act.
+   */
+  readonly adminKeys: readonly string[];
 }
 
 export const DEFAULT_HTTP_OPTIONS: HttpOptions = {
@@ -30,4 +35,5 @@ export const DEFAULT_HTTP_OPTIONS: HttpOptions = {
   slowClientTimeoutMs: 30_000,
   maxJobsPerRequest: 16,
   apiKeys: [],
+  adminKeys: [],
 };

@@ -1,25 +1,37 @@
 /** Which methods each path takes, so that a wrong method is told apart from a wrong path. */
 export class RouteTable {
-  readonly #exact = new Map<string, Set<string>>();
-  /** Paths that end in a wildcard or parameter, by what comes before it. */
-  readonly #prefixes = new Map<string, Set<string>>();
+  readonly #fixed = new Map<string, Set<string>>();
+  /** Paths with a parameter or wildcard in them. */
+  readonly #variable = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>();
 
-  /** @param url as given to the router: `/a/b`, `/a/*` or `/a/:id` */
+  /** @param url as given to the router: `/a/b`, `/a/*` or `/a/:id/b` */
   add(method: string | readonly string[], url: string): void {
-    const variable = url.search(/[*:]/);
-    const table = variable < 0 ? this.#exact : this.#prefixes;
-    const key = variable < 0 ? url : url.slice(0, variable);
-    const methods = table.get(key) ?? new Set<string>();
+    const methods = this.#methodsFor(url);
     for (const one of [method].flat()) methods.add(one);
-    table.set(key, methods);
   }
 
   /** Methods of a request's path, sorted; empty when there is no such path. */
   methodsOf(url: string): readonly string[] {
     const path = url.split('?', 1)[0] ?? '';
     const found =
-      this.#exact.get(path) ??
-      [...this.#prefixes].find(([prefix]) => path.startsWith(prefix) && path.length > prefix.length)?.[1];
+      this.#fixed.get(path) ?? [...this.#variable.values()].find(({ pattern }) => pattern.test(path))?.methods;
     return [...(found ?? [])].sort();
+  }
+
+  #methodsFor(url: string): Set<string> {
+    if (!/[*:]/.test(url)) {
+      const methods = this.#fixed.get(url) ?? new Set();
+      this.#fixed.set(url, methods);
+      return methods;
+    }
+    const known = this.#variable.get(url);
+    if (known !== undefined) return known.methods;
+    const source = url
+      .replaceAll('.', '\\.')
+      .replace(/:[a-z]+/g, '[^/]+')
+      .replace('*', '.+');
+    const entry = { pattern: new RegExp(`^${source}$`), methods: new Set<string>() };
+    this.#variable.set(url, entry);
+    return entry.methods;
   }
 }

@@ -1,3 +1,5 @@
+import type { RequestTimes } from '../../../application/ports/request-journal.ts';
+import type { PlanOutlook, SwarmChange } from '../../../application/ports/swarm-control.ts';
 import type {
   ChainView,
   PlacedSpanView,
@@ -6,7 +8,9 @@ import type {
   ServerView,
   SpanView,
 } from '../../../application/ports/swarm-view.ts';
+import type { RequestTimesDocument } from './request-schemas.ts';
 import type { ChainsDocument, PlanDocument, QueueDocument, ServersDocument } from './schemas.ts';
+import type { OutlookDocument, WhatIfBody } from './what-if-schemas.ts';
 
 export function toServersDocument(servers: readonly ServerView[]): ServersDocument {
   return {
@@ -47,7 +51,6 @@ export function toChainsDocument(chains: readonly ChainView[]): ChainsDocument {
 }
 
 export function toPlanDocument(plan: PlanView): PlanDocument {
-  const bounds = plan.responseSeconds;
   return {
     model_id: plan.modelId,
     block_count: plan.blockCount,
@@ -60,8 +63,7 @@ export function toPlanDocument(plan: PlanView): PlanDocument {
     total_slots: plan.totalSlots,
     service_rate_per_second: plan.serviceRatePerSecond,
     arrival_rate_per_second: plan.arrivalRatePerSecond,
-    response_seconds:
-      bounds === undefined ? null : { lower: bounds.lower, upper: bounds.upper, predicted: bounds.predicted ?? null },
+    response_seconds: toBounds(plan.responseSeconds),
     block_coverage_min: plan.blockCoverageMin,
     reason: plan.reason ?? null,
   };
@@ -82,4 +84,71 @@ function toSpan(span: SpanView | undefined) {
 
 function toPlacedSpan(span: PlacedSpanView) {
   return { server_id: span.serverId, first_block: span.firstBlock, block_count: span.blockCount };
+}
+
+export function toOutlookDocument(outlook: PlanOutlook): OutlookDocument {
+  return {
+    feasible: outlook.isFeasible,
+    reason: outlook.reason ?? null,
+    placement_policy: outlook.placementPolicy,
+    reserved_slots: outlook.reservedSlots ?? null,
+    placement: outlook.placement.map(toPlacedSpan),
+    chains: outlook.chains.map((chain) => ({
+      hops: chain.hops.map(toPlacedSpan),
+      slots: chain.slots,
+      service_seconds: chain.serviceSeconds,
+    })),
+    total_slots: outlook.totalSlots,
+    service_rate_per_second: outlook.serviceRatePerSecond,
+    arrival_rate_per_second: outlook.arrivalRatePerSecond,
+    response_seconds: toBounds(outlook.responseSeconds),
+  };
+}
+
+export function toSwarmChange(body: WhatIfBody): SwarmChange {
+  return {
+    arrivalRatePerSecond: body.arrival_rate_per_second,
+    removedServerIds: body.remove_servers ?? [],
+    addedServers: (body.add_servers ?? []).map((server) => ({
+      serverId: server.server_id,
+      memoryBytes: server.memory_bytes,
+      rttSeconds: server.rtt_seconds,
+      overheadSecondsPerBlock: server.overhead_seconds_per_block,
+      prefillSecondsPerTokenPerBlock: server.prefill_seconds_per_token_per_block,
+      decodeSecondsPerTokenPerBlock: server.decode_seconds_per_token_per_block,
+    })),
+  };
+}
+
+export function toRequestTimesDocument(times: RequestTimes): RequestTimesDocument {
+  return {
+    request_id: times.requestId,
+    model_id: times.modelId,
+    outcome: times.outcome ?? null,
+    prompt_tokens: times.promptTokens,
+    completion_tokens: times.completionTokens,
+    total_seconds: times.totalSeconds,
+    queue_seconds: times.queueSeconds ?? null,
+    first_token_seconds: times.firstTokenSeconds ?? null,
+    chains: times.chains.map((chain) => ({
+      chain_id: chain.chainId,
+      started_after_seconds: chain.startedAfterSeconds,
+      hops: chain.hops.map((hop) => ({
+        server_id: hop.serverId,
+        first_block: hop.firstBlock,
+        block_count: hop.blockCount,
+        steps: hop.steps,
+        round_trip_seconds: hop.roundTripSeconds,
+        compute_seconds: hop.computeSeconds,
+        // A server's own figure may claim more than passed here.
+        network_seconds: Math.max(0, hop.roundTripSeconds - hop.computeSeconds),
+      })),
+    })),
+  };
+}
+
+function toBounds(bounds: PlanOutlook['responseSeconds']) {
+  return bounds === undefined
+    ? null
+    : { lower: bounds.lower, upper: bounds.upper, predicted: bounds.predicted ?? null };
 }

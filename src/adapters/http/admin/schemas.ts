@@ -5,7 +5,14 @@ import { SERVER_STATES } from '../../../application/ports/telemetry.ts';
 
 const seconds = z.number().min(0);
 const span = z.object({ first_block: z.int().min(0), block_count: z.int().min(0) });
-const placedSpan = z.object({ server_id: z.string(), ...span.shape });
+export const placedSpanSchema = z.object({ server_id: z.string(), ...span.shape });
+
+/** Bounds of the mean response time, seconds. */
+export const responseBoundsSchema = z.object({
+  lower: z.number(),
+  upper: z.number(),
+  predicted: z.number().nullable(),
+});
 
 const server = z.object({
   server_id: z.string(),
@@ -30,7 +37,7 @@ const server = z.object({
 
 const chain = z.object({
   chain_id: z.string(),
-  hops: z.array(placedSpan).describe('In the order of the blocks; each with the blocks that it runs.'),
+  hops: z.array(placedSpanSchema).describe('In the order of the blocks; each with the blocks that it runs.'),
   slots: z.int().describe('Jobs at once.'),
   slots_in_use: z.int(),
   planned_service_seconds: seconds,
@@ -48,12 +55,11 @@ export const planSchema = z.object({
   placement_policy: z.string(),
   objective: z.string().nullable(),
   reserved_slots: z.int().nullable(),
-  placement: z.array(placedSpan),
+  placement: z.array(placedSpanSchema),
   total_slots: z.int(),
   service_rate_per_second: z.number(),
   arrival_rate_per_second: z.number(),
-  response_seconds: z
-    .object({ lower: z.number(), upper: z.number(), predicted: z.number().nullable() })
+  response_seconds: responseBoundsSchema
     .nullable()
     .describe('Bounds of the mean response time; null without a plan, or when it cannot carry the load.'),
   block_coverage_min: z.int(),
@@ -66,6 +72,9 @@ export const queueSchema = z.object({
   oldest_wait_seconds: z.number().nullable(),
   running: z.int(),
 });
+
+/** An action was taken on; its effects follow. */
+export const acceptedSchema = z.object({ accepted: z.literal(true) });
 
 export type ServersDocument = z.infer<typeof serversSchema>;
 export type ChainsDocument = z.infer<typeof chainsSchema>;

@@ -34,6 +34,8 @@ export interface AnswerShape {
   usageChunk(identity: AnswerIdentity, usage: Usage): string;
   /** The whole answer of a request without a stream. */
   whole(identity: AnswerIdentity, choices: readonly FinishedChoice[], usage: Usage, hasLogprobs: boolean): object;
+  /** The endpoint's field that holds the prompt. */
+  readonly promptField: 'messages' | 'prompt';
   /** Begins the ids of answers. */
   readonly idPrefix: string;
 }

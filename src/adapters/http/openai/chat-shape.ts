@@ -4,6 +4,7 @@ import type { LoggedToken } from './choice-assembler.ts';
 /** `chat.completion` and `chat.completion.chunk`. */
 export const CHAT_SHAPE: AnswerShape = {
   idPrefix: 'chatcmpl-',
+  promptField: 'messages',
 
   chunks(identity, index, piece, isFirst, options) {
     const chunks: string[] = [];

@@ -4,6 +4,7 @@ import type { LoggedToken } from './choice-assembler.ts';
 /** `text_completion`, whole and in chunks. */
 export const COMPLETION_SHAPE: AnswerShape = {
   idPrefix: 'cmpl-',
+  promptField: 'prompt',
 
   chunks(identity, index, piece, _isFirst, options) {
     if (piece.text === '' && piece.end === undefined) return [];

@@ -2,14 +2,15 @@ import type { z } from 'zod';
 import { DispatcherError } from '../../../domain/shared/errors.ts';
 
 /**
- * Checks a parsed JSON body.
+ * Checks a parsed JSON body. Where a schema is strict, an unknown field is named like a wrong one.
  * @throws DispatcherError DSP_INVALID_ARGUMENT naming the first offending field as `a[0].b`
  */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const param = pathText(issue?.path ?? []);
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const param = pathText([...(issue?.path ?? []), ...unknown]);
   if (param === '') throw new DispatcherError('DSP_INVALID_ARGUMENT', 'The body must be a JSON object.');
   const reason = (issue?.message ?? 'invalid').replace(/^Invalid input: /, '');
   throw new DispatcherError('DSP_INVALID_ARGUMENT', `Invalid value for '${param}': ${reason}.`, { param });

@@ -4,10 +4,14 @@ import { PROMPT_RULE, promptField } from '../openai/schemas.ts';
 import { DEADLINE_HEADER, PRIORITY_HEADER, TENANT_HEADER } from '../request-headers.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
 
-/** The API as an OpenAPI 3.1 document, made of the very schemas that check requests. */
-export function buildOpenApiDocument(): object {
+/**
+ * The API as an OpenAPI 3.1 document, made of the very schemas that check requests.
+ * @param isServed tells whether a part of the application is there to serve its operations
+ */
+export function buildOpenApiDocument(isServed: (part: NonNullable<Operation['needs']>) => boolean): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of OPERATIONS) {
+    if (operation.needs !== undefined && !isServed(operation.needs)) continue;
     paths[operation.path] = { ...paths[operation.path], [operation.method]: describeOperation(operation) };
   }
   return {
@@ -29,7 +33,7 @@ export function buildOpenApiDocument(): object {
 }
 
 function describeOperation(operation: Operation): object {
-  const parameters = [...pathParameters(operation.path), ...(operation.body === undefined ? [] : REQUEST_HEADERS)];
+  const parameters = [...pathParameters(operation.path), ...(operation.tag === 'inference' ? REQUEST_HEADERS : [])];
   return {
     summary: operation.summary,
     tags: [operation.tag],
@@ -39,7 +43,7 @@ function describeOperation(operation: Operation): object {
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: toJsonSchema(operation.body) } } } }),
     responses: {
-      200: { description: 'Done', content: answerContent(operation) },
+      [operation.status ?? 200]: { description: 'Done', content: answerContent(operation) },
       ...Object.fromEntries((operation.errors ?? []).map((status) => [status, errorResponse(status)])),
       ...(operation.path === '/readyz' ? { 503: { description: 'Not ready', content: answerContent(operation) } } : {}),
     },
@@ -61,7 +65,7 @@ function answerContent(operation: Operation): object {
 const ERROR_MEANINGS: Readonly<Record<number, string>> = {
   400: 'A field is wrong, or the request can never fit',
   401: 'No key, or a wrong one',
-  404: 'The model is not served',
+  404: 'There is no such model, server or request',
   408: 'The deadline cannot be met, or has passed',
   413: 'The body is too large',
   415: 'The body is not JSON',

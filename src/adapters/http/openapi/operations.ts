@@ -1,5 +1,7 @@
 import type { z } from 'zod';
-import { chainsSchema, planSchema, queueSchema, serversSchema } from '../admin/schemas.ts';
+import { requestTimesSchema } from '../admin/request-schemas.ts';
+import { acceptedSchema, chainsSchema, planSchema, queueSchema, serversSchema } from '../admin/schemas.ts';
+import { outlookSchema, whatIfSchema } from '../admin/what-if-schemas.ts';
 import {
   chatAnswerSchema,
   chatChunkSchema,
@@ -19,11 +21,15 @@ export interface Operation {
   readonly body?: z.ZodType;
   /** Undefined: text. */
   readonly answer?: z.ZodType;
+  /** Of success; default 200. */
+  readonly status?: number;
   /** One event of the streamed form. */
   readonly event?: z.ZodType;
   /** Statuses of errors, each with OpenAI's error body. */
   readonly errors?: readonly number[];
   readonly needsKey: boolean;
+  /** The part of the application without which it is not served. */
+  readonly needs?: 'swarm' | 'journal' | 'control';
 }
 
 const INFERENCE_ERRORS = [400, 401, 404, 408, 413, 415, 429, 502, 503];
@@ -87,6 +93,7 @@ export const OPERATIONS: readonly Operation[] = [
     answer: serversSchema,
     errors: [401],
     needsKey: true,
+    needs: 'swarm',
   },
   {
     method: 'get',
@@ -96,6 +103,7 @@ export const OPERATIONS: readonly Operation[] = [
     answer: planSchema,
     errors: [401],
     needsKey: true,
+    needs: 'swarm',
   },
   {
     method: 'get',
@@ -105,6 +113,7 @@ export const OPERATIONS: readonly Operation[] = [
     answer: chainsSchema,
     errors: [401],
     needsKey: true,
+    needs: 'swarm',
   },
   {
     method: 'get',
@@ -114,5 +123,49 @@ export const OPERATIONS: readonly Operation[] = [
     answer: queueSchema,
     errors: [401],
     needsKey: true,
+    needs: 'swarm',
+  },
+  {
+    method: 'get',
+    path: '/admin/v1/requests/{id}',
+    tag: 'operators',
+    summary: 'Where the time of one request went, hop by hop',
+    answer: requestTimesSchema,
+    errors: [401, 404],
+    needsKey: true,
+    needs: 'journal',
+  },
+  {
+    method: 'post',
+    path: '/admin/v1/replan',
+    tag: 'operators',
+    summary: 'Plans anew',
+    status: 202,
+    answer: acceptedSchema,
+    errors: [401],
+    needsKey: true,
+    needs: 'control',
+  },
+  {
+    method: 'post',
+    path: '/admin/v1/servers/{id}/drain',
+    tag: 'operators',
+    summary: 'Gives a server no new work',
+    status: 202,
+    answer: acceptedSchema,
+    errors: [401, 404],
+    needsKey: true,
+    needs: 'control',
+  },
+  {
+    method: 'post',
+    path: '/admin/v1/what-if',
+    tag: 'operators',
+    summary: 'The plan that would be made if the swarm were changed; changes nothing',
+    body: whatIfSchema,
+    answer: outlookSchema,
+    errors: [400, 401, 415],
+    needsKey: true,
+    needs: 'control',
   },
 ];

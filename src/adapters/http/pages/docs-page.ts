@@ -66,10 +66,10 @@ const show = (document_) => {
         inside.append(fields('Path and headers', asSchema));
       }
       if (operation.requestBody) inside.append(fields('Request (* must be there)', operation.requestBody.content['application/json'].schema));
-      const answer = operation.responses[200].content;
+      const answer = (operation.responses[200] || operation.responses[202]).content;
       if (answer['application/json']) inside.append(fields('Answer', answer['application/json'].schema));
       if (answer['text/event-stream']) inside.append(fields('Each event of a stream', answer['text/event-stream'].schema));
-      const failures = Object.entries(operation.responses).filter(([status]) => status !== '200');
+      const failures = Object.entries(operation.responses).filter(([status]) => status >= '400');
       if (failures.length > 0) {
         inside.append(make('h2', 'Errors'));
         const table = make('table');

@@ -150,7 +150,7 @@ describe('a body that is no request', () => {
     ['null', 'null', 'application/json', 400, 'invalid_value'],
     ['a polluted prototype', '{"__proto__": {"x": 1}}', 'application/json', 400, 'invalid_value'],
     ['a form', 'a=b', 'application/x-www-form-urlencoded', 415, 'unsupported_media_type'],
-    ['a text', 'hi', 'text/plain', 400, 'invalid_value'],
+    ['a text', 'hi', 'text/plain', 415, 'unsupported_media_type'],
     ['an oversized body', `{"a":"${'x'.repeat(20_000)}"}`, 'application/json', 413, 'request_too_large'],
   ])('is refused: %s', async (_what, payload, contentType, status, code) => {
     const response = await post(payload, contentType);
@@ -246,6 +246,14 @@ describe('errors of the application', () => {
       }
       expect(HTTP_ERRORS[code].status).toBeGreaterThanOrEqual(400);
     }
+  });
+
+  test('name the field as the client wrote it', async () => {
+    front.service.script = { refusal: new DispatcherError('DSP_CONTEXT_TOO_LONG', 'm', { param: 'prompt' }) };
+    expect((await chat({})).json().error.param).toBe('messages');
+    expect((await complete({ prompt: 'a' })).json().error.param).toBe('prompt');
+    front.service.script = { refusal: new DispatcherError('DSP_INVALID_ARGUMENT', 'm', { param: 'logitBias' }) };
+    expect((await chat({})).json().error.param).toBe('logit_bias');
   });
 
   test('are logged without the prompt', async () => {
