@@ -1,4 +1,3 @@
-/** Makes safetensors files, sound and broken, for tests. */
 /** A file of `header` and `data`; `headerBytes` overrides the length that the file claims for its header. */
 export function safetensorsBytes(header: unknown, data: Uint8Array, headerBytes?: bigint): Uint8Array {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header), 'utf8');
