@@ -36,8 +36,8 @@ interface Settings {
 }
 
 const PREFIX = 'DAISYCHAIN_';
-/** Read by `daisychain agent` and `daisychain status`, not part of the dispatcher's configuration. */
-const OTHER_VARIABLES: ReadonlySet<string> = new Set(['DAISYCHAIN_JOIN_TOKEN', 'DAISYCHAIN_URL', 'DAISYCHAIN_API_KEY']);
+/** Read by `daisychain agent`, not part of the dispatcher's configuration. */
+const OTHER_VARIABLES: ReadonlySet<string> = new Set(['DAISYCHAIN_JOIN_TOKEN']);
 const MAX_FILE_BYTES = 1_048_576;
 
 /**
