@@ -16,7 +16,12 @@ export interface Chain {
   readonly serviceSeconds: number;
 }
 
-/** 48 bits of FNV-1a (two 32-bit lanes with different offsets) over the hops, as 12 hexadecimal digits. */
+/** The hops as text: equal for equal hops only, whatever servers call themselves. */
+export function hopsKey(hops: readonly Hop[]): string {
+  return hops.map((hop) => `${hop.serverId}\n${hop.firstBlock}\n${hop.blockCount}`).join('\n');
+}
+
+/** For people and metrics; two chains may share it by chance, or by a server's malice: `hopsKey` tells them apart. 48 bits of FNV-1a (two 32-bit lanes with different offsets) over the hops, as 12 hexadecimal digits. */
 export function chainId(hops: readonly Hop[]): string {
   let high = 0x811c9dc5;
   let low = 0x01000193;

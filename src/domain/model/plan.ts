@@ -5,13 +5,16 @@ import type { Placement } from './placement.ts';
 export type GreedyPlacement = 'gbp-cr' | 'gbp-cr-fill';
 /** What we compare with: each chooses its own reservation. */
 export type BaselinePlacement = 'cg-bp' | 'petals' | 'jffc-only';
-export type PlacementPolicy = GreedyPlacement | BaselinePlacement;
-export type PlanningObjective = 'lower' | 'upper' | 'surrogate';
+/** `best` tries all of them and improves on the best. */
+export type PlacementPolicy = GreedyPlacement | BaselinePlacement | 'best';
+export type PlanningObjective = 'lower' | 'upper' | 'surrogate' | 'predicted';
 
-/** Bounds of the mean response time of JFFC on a plan's chains, seconds. */
+/** The mean response time of JFFC on a plan's chains, seconds. */
 export interface ResponseBounds {
   readonly lower: number;
   readonly upper: number;
+  /** By the service model that the plan was made with; absent where nothing predicted it. */
+  readonly predicted?: number;
 }
 
 /** Every block can be placed. Whether the arrival rate can be served is said by `responseSeconds`. */

@@ -1,4 +1,4 @@
-import type { Chain } from '../model/chain.ts';
+import { type Chain, hopsKey } from '../model/chain.ts';
 import { invariant } from '../shared/invariant.ts';
 import { RankSet } from './rank-set.ts';
 
@@ -17,7 +17,8 @@ export interface DispatchPlan {
 
 /** A chain with what runs on it. A chain that the current plan no longer has is retired: rank -1. */
 export interface ChainState {
-  readonly id: string;
+  /** `hopsKey` of its hops. */
+  readonly key: string;
   chain: Chain;
   rank: number;
   busy: number;
@@ -39,7 +40,7 @@ interface ServerState {
  */
 export class SlotTable {
   #ranked: ChainState[] = [];
-  #byId = new Map<string, ChainState>();
+  #byKey = new Map<string, ChainState>();
   #servers = new Map<string, ServerState>();
   /** Ranks of chains with a slot of their own free. */
   #open = new RankSet(0);
@@ -58,7 +59,7 @@ export class SlotTable {
 
   /** Every chain with running jobs or of the current plan. */
   all(): Iterable<ChainState> {
-    return this.#byId.values();
+    return this.#byKey.values();
   }
 
   /**
@@ -74,7 +75,8 @@ export class SlotTable {
     }
     for (const state of this.#ranked) state.rank = -1;
     this.#ranked = plan.chains.map((chain, rank) => {
-      const kept = this.#byId.get(chain.id);
+      const key = hopsKey(chain.hops);
+      const kept = this.#byKey.get(key);
       if (kept !== undefined) {
         invariant(kept.rank === -1, 'a plan names a chain once');
         kept.chain = chain;
@@ -82,20 +84,20 @@ export class SlotTable {
         return kept;
       }
       const state: ChainState = {
-        id: chain.id,
+        key,
         chain,
         rank,
         busy: 0,
         servers: chain.hops.map((hop) => this.#server(hop.serverId)),
       };
-      this.#byId.set(chain.id, state);
+      this.#byKey.set(key, state);
       return state;
     });
     this.#open = new RankSet(this.#ranked.length);
     this.#excess = 0;
-    for (const state of this.#byId.values()) {
+    for (const state of this.#byKey.values()) {
       if (state.rank >= 0 && state.busy < state.chain.slots) this.#open.add(state.rank);
-      if (state.rank < 0 && state.busy === 0) this.#byId.delete(state.id);
+      if (state.rank < 0 && state.busy === 0) this.#byKey.delete(state.key);
       this.#excess += excessOf(state);
     }
     this.#forgetIdleServers(plan);
@@ -147,7 +149,7 @@ export class SlotTable {
       if (state.busy < state.chain.slots) this.#open.add(state.rank);
       return;
     }
-    if (state.busy === 0) this.#byId.delete(state.id);
+    if (state.busy === 0) this.#byKey.delete(state.key);
   }
 
   #hasServerRoom(state: ChainState): boolean {
@@ -168,7 +170,7 @@ export class SlotTable {
   /** Drops the records of servers that neither the plan nor a running job refers to. */
   #forgetIdleServers(plan: DispatchPlan): void {
     const referred = new Set<string>();
-    for (const state of this.#byId.values()) for (const server of state.servers) referred.add(server.id);
+    for (const state of this.#byKey.values()) for (const server of state.servers) referred.add(server.id);
     for (const id of this.#servers.keys()) if (!referred.has(id) && !plan.serverSlots.has(id)) this.#servers.delete(id);
   }
 }
