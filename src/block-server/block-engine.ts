@@ -57,8 +57,18 @@ export class BlockEngine {
     this.#parameters.set(block, parameters);
   }
 
+  /** Gives the memory back at once: the garbage collector may come long after the next block needs it. */
   unloadBlock(block: number): void {
+    for (const tensor of Object.values(this.#parameters.get(block) ?? {})) free(tensor.data as Float32Array);
     this.#parameters.delete(block);
+  }
+
+  /** Gives the memory of a cache back at once. Nothing may run with it any more. */
+  freeCache({ blocks }: SpanCache): void {
+    for (const { keys, values } of blocks) {
+      free(keys);
+      free(values);
+    }
   }
 
   /** Empty cache of `tokens` tokens in each block. The memory is taken up only as it is written. */
@@ -135,4 +145,9 @@ export class BlockEngine {
       feeds: { cosines: floatTensor(table.cosines, shape), sines: floatTensor(table.sines, shape) },
     };
   }
+}
+
+/** Moving a buffer elsewhere with no length releases its memory without waiting for the garbage collector. */
+function free(values: Float32Array): void {
+  (values.buffer as ArrayBuffer).transfer(0);
 }

@@ -49,7 +49,9 @@ async function timeChunk(engine: BlockEngine, block: number, tokens: number): Pr
   const hidden = sampleHidden(tokens * engine.config.hiddenSize);
   const start = performance.now();
   await engine.run(cache, hidden, tokens);
-  return (performance.now() - start) / 1000;
+  const seconds = (performance.now() - start) / 1000;
+  engine.freeCache(cache);
+  return seconds;
 }
 
 /** Median seconds of a token after `past` others. */
@@ -64,6 +66,7 @@ async function timeSingleTokens(engine: BlockEngine, block: number, past: number
     await engine.run(cache, hidden, 1);
     seconds.push((performance.now() - start) / 1000);
   }
+  engine.freeCache(cache);
   seconds.sort((a, b) => a - b);
   return seconds[Math.floor(seconds.length / 2)] ?? SMALLEST_SECONDS;
 }

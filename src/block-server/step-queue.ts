@@ -66,6 +66,7 @@ export class StepQueue {
     this.#sessions.delete(session);
     fail(found, new DispatcherError('DSP_CANCELLED', 'the session was closed'));
     if (this.#running?.session === session) await this.#running.ended;
+    this.#engine.freeCache(found.cache);
   }
 
   async #runAll(): Promise<void> {

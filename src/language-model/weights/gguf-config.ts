@@ -10,7 +10,7 @@ const ROTARY_FACTORS = 'rope_freqs.weight';
  * Shape and constants out of the metadata of a GGUF file.
  * @throws DispatcherError DSP_BAD_WEIGHTS that names file and key
  */
-export function parseGgufConfig(path: string, { metadata, tensors }: GgufHeader): ModelConfig {
+export function parseGgufConfig(path: string, { metadata, arrayLengths, tensors }: GgufHeader): ModelConfig {
   if (metadata.get('general.architecture') !== ARCHITECTURE) {
     throw badWeights(path, 'general.architecture', `must be "${ARCHITECTURE}": no other architecture is served`);
   }
@@ -36,7 +36,7 @@ export function parseGgufConfig(path: string, { metadata, tensors }: GgufHeader)
     keyValueHeadCount: whole('attention.head_count_kv', MODEL_LIMITS.heads, headCount),
     headDimension,
     feedForwardSize: whole('feed_forward_length', MODEL_LIMITS.feedForwardSize),
-    vocabularySize: whole('vocab_size', MODEL_LIMITS.vocabularySize, countTokens(metadata)),
+    vocabularySize: whole('vocab_size', MODEL_LIMITS.vocabularySize, arrayLengths.get('tokenizer.ggml.tokens')),
     contextTokens: whole('context_length', MODEL_LIMITS.contextTokens),
     normEpsilon: readPositive(path, metadata, 'attention.layer_norm_rms_epsilon'),
     rotary: {
@@ -66,9 +66,4 @@ function readScaling(path: string, metadata: ReadonlyMap<string, GgufValue>): Ro
 function readEndTokens(path: string, metadata: ReadonlyMap<string, GgufValue>): number[] {
   const keys = ['tokenizer.ggml.eos_token_id', 'tokenizer.ggml.eot_token_id'];
   return [...new Set(keys.flatMap((key) => readTokenIds(path, key, metadata.get(key))))];
-}
-
-function countTokens(metadata: ReadonlyMap<string, GgufValue>): number | undefined {
-  const tokens = metadata.get('tokenizer.ggml.tokens');
-  return Array.isArray(tokens) ? tokens.length : undefined;
 }

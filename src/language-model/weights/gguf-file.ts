@@ -46,7 +46,7 @@ export async function openGgufFile(path: string, id: string): Promise<ModelWeigh
   }
   try {
     const { size } = await handle.stat();
-    const header = await readGgufHeader(path, handle, size);
+    const header = await readGgufHeader(path, handle, size, false);
     checkTensors(path, header, size);
     const config = parseGgufConfig(path, header);
     return {
@@ -55,7 +55,7 @@ export async function openGgufFile(path: string, id: string): Promise<ModelWeigh
       has: (name) => header.tensors.has(ggufName(name)),
       read: (name, shape, target) => readTensor(path, handle, header, ggufName(name), shape, target),
       digest: () => digestFiles([path]),
-      readTokenizer: async () => readGgufTokenizer(path, header.metadata),
+      readTokenizer: async () => readGgufTokenizer(path, (await readGgufHeader(path, handle, size, true)).metadata),
       close: () => handle.close(),
     };
   } catch (error) {

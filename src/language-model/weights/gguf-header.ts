@@ -14,7 +14,10 @@ export interface GgufTensor {
 }
 
 export interface GgufHeader {
+  /** Without the arrays, unless they were asked for. */
   readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** Lengths of the arrays, which hold most of the header and are read only for the tokenizer. */
+  readonly arrayLengths: ReadonlyMap<string, number>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
 
@@ -35,13 +38,18 @@ const TYPE_ARRAY = 9;
  * Sizes in it are checked against what was read, so a hostile header cannot ask for memory or loops of its own.
  * @throws DispatcherError DSP_BAD_WEIGHTS
  */
-export async function readGgufHeader(path: string, handle: FileHandle, fileBytes: number): Promise<GgufHeader> {
+export async function readGgufHeader(
+  path: string,
+  handle: FileHandle,
+  fileBytes: number,
+  withArrays: boolean,
+): Promise<GgufHeader> {
   for (let wanted = FIRST_READ_BYTES; ; wanted *= 4) {
     const bytes = Buffer.alloc(Math.min(wanted, fileBytes, MAX_HEADER_BYTES));
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
     const isWhole = bytes.length === Math.min(fileBytes, MAX_HEADER_BYTES);
     try {
-      return parseHeader(path, new GgufReader(path, bytes.subarray(0, bytesRead)), fileBytes);
+      return parseHeader(path, new GgufReader(path, bytes.subarray(0, bytesRead)), fileBytes, withArrays);
     } catch (error) {
       if (!(error instanceof EndOfHeader)) throw error;
       if (isWhole) throw badWeights(path, 'header', 'is cut short or too long');
@@ -49,16 +57,23 @@ export async function readGgufHeader(path: string, handle: FileHandle, fileBytes
   }
 }
 
-function parseHeader(path: string, reader: GgufReader, fileBytes: number): GgufHeader {
+function parseHeader(path: string, reader: GgufReader, fileBytes: number, withArrays: boolean): GgufHeader {
   if (reader.text(MAGIC.length) !== MAGIC) throw badWeights(path, '', 'is no GGUF file');
   const version = reader.scalar(4);
   if (version !== 2 && version !== 3) throw badWeights(path, 'version', `is ${version}; 2 and 3 are supported`);
   const tensorCount = reader.size('tensor_count', MAX_ENTRIES);
   const metadataCount = reader.size('metadata_kv_count', MAX_ENTRIES);
   const metadata = new Map<string, GgufValue>();
+  const arrayLengths = new Map<string, number>();
   for (let i = 0; i < metadataCount; i += 1) {
     const key = reader.string();
-    metadata.set(key, reader.value(key));
+    const type = reader.scalar(4);
+    if (type !== TYPE_ARRAY) metadata.set(key, reader.single(key, type));
+    else {
+      const values = reader.array(key, withArrays);
+      arrayLengths.set(key, values.length);
+      if (values.kept !== undefined) metadata.set(key, values.kept);
+    }
   }
   const entries: { name: string; type: number; shape: number[]; offset: number }[] = [];
   for (let i = 0; i < tensorCount; i += 1) {
@@ -77,7 +92,7 @@ function parseHeader(path: string, reader: GgufReader, fileBytes: number): GgufH
   const tensors = new Map(
     entries.map(({ name, type, shape, offset }) => [name, { type, shape, start: dataStart + offset }]),
   );
-  return { metadata, tensors };
+  return { metadata, arrayLengths, tensors };
 }
 
 /** What was read of the file ends before the header does. */
@@ -109,24 +124,27 @@ class GgufReader {
     return Number(value);
   }
 
-  value(key: string): GgufValue {
-    const type = this.scalar(4);
-    if (type !== TYPE_ARRAY) return this.#single(key, type);
+  /** An array, or only its length when it is not kept. */
+  array(key: string, isKept: boolean): { length: number; kept: GgufValue | undefined } {
     const elementType = this.scalar(4);
-    const count = this.size(key, MAX_HEADER_BYTES);
+    const length = this.size(key, MAX_HEADER_BYTES);
     if (elementType === TYPE_ARRAY) throw badWeights(this.#path, key, 'is an array of arrays');
+    if (!isKept) {
+      for (let i = 0; i < length; i += 1) this.#skip(key, elementType);
+      return { length, kept: undefined };
+    }
     const values: (number | boolean | string)[] = [];
-    // Grows only as elements are really there, whatever the count claims.
-    for (let i = 0; i < count; i += 1) values.push(this.#single(key, elementType));
-    return values;
+    // Grows only as elements are really there, whatever the length claims.
+    for (let i = 0; i < length; i += 1) values.push(this.single(key, elementType));
+    return { length, kept: values };
   }
 
   scalar(type: number): number {
-    const value = this.#single('header', type);
+    const value = this.single('header', type);
     return typeof value === 'number' ? value : 0;
   }
 
-  #single(key: string, type: number): number | boolean | string {
+  single(key: string, type: number): number | boolean | string {
     const bytes = this.#bytes;
     switch (type) {
       case 0:
@@ -156,6 +174,11 @@ class GgufReader {
       default:
         throw badWeights(this.#path, key, `has the unknown type ${type}`);
     }
+  }
+
+  #skip(key: string, type: number): void {
+    if (type === TYPE_STRING) this.#take(this.size('string', MAX_HEADER_BYTES));
+    else this.single(key, type);
   }
 
   #take(length: number): number {
