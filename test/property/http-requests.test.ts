@@ -58,14 +58,12 @@ const fieldValue = fc.oneof(
     [[1], [2]],
   ),
 );
-const body = fc
-  .dictionary(oneOf(...FIELDS, 'unknown_field'), fieldValue, { maxKeys: 8 })
-  .chain((wild) =>
-    oneOf<object>({}, { model: 'default', messages: [{ role: 'user', content: 'hi' }], prompt: 'hi' }).map((base) => ({
-      ...base,
-      ...wild,
-    })),
-  );
+const body = fc.dictionary(oneOf(...FIELDS, 'unknown_field'), fieldValue, { maxKeys: 8 }).chain((wild) =>
+  oneOf<object>({}, { model: 'default', messages: [{ role: 'user', content: 'hi' }], prompt: 'hi' }).map((base) => ({
+    ...base,
+    ...wild,
+  })),
+);
 
 describe.each(['/v1/chat/completions', '/v1/completions'])('%s', (url) => {
   property.prop([body], { numRuns: 300, seed: SEED })(
