@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const MAIN = `${ROOT}src/main.ts`;
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -106,5 +107,26 @@ describe('the daisychain program', () => {
     const { exitCode, stdout, stderr } = run(['--version'], { nodeArgs: preload(older) });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toMatch(/^daisychain: needs Node 24 or newer, .*\n$/);
+  });
+});
+
+describe('npm run daisychain', () => {
+  it('passes SIGTERM on to the program, so that nothing is left behind', async () => {
+    const args = ['run', '-s', 'daisychain', '--', 'serve', '--http-port', '0', '--grpc-port', '0'];
+    const npm = spawn('npm', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      let output = '';
+      for await (const chunk of npm.stdout) {
+        output += String(chunk);
+        if (output.includes('\n')) break;
+      }
+      const url = /HTTP (http:\S+?),/.exec(output)?.[1];
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+      npm.kill('SIGTERM');
+      await once(npm, 'exit');
+      await vi.waitFor(() => expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed'), { timeout: 3_000 });
+    } finally {
+      npm.kill('SIGKILL');
+    }
   });
 });
