@@ -122,6 +122,19 @@ describe('a swarm that loses servers', () => {
     await expect.poll(() => first.host.usage().sessions, SOON).toBe(0);
   });
 
+  it('lets a server that leaves go when its running request has ended, and gives it no new one', async () => {
+    swarm = await SwarmHarness.start();
+    const leaver = await swarm.addServer('leaver', { stepMs: 5 });
+    await expect.poll(async () => (await swarm.get('/readyz')).status, SOON).toBe(200);
+    const running = await swarm.post('/v1/completions', { ...REQUEST, stream: true, max_tokens: 60 });
+    const gone = leaver.leave();
+    await expect.poll(async () => (await swarm.servers())['leaver']?.state, SOON).toBe('draining');
+    expect((await swarm.post('/v1/completions', REQUEST)).status).toBe(503);
+    expect(await running.text()).toContain('[DONE]');
+    await gone;
+    expect(await swarm.servers()).toEqual({});
+  });
+
   it('ends a stream with a named error event when a server fails after the first token', async () => {
     swarm = await SwarmHarness.start();
     let steps = 0;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
-import type { LeaseChain, LeasedChain } from '../../application/lease-chain.ts';
+import type { LeaseChain, LeasedChain } from '../../application/requests/lease-chain.ts';
 import type { GenerationRequest, InferenceService } from '../../application/ports/inference.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { DispatcherHandlers } from '../wire/generated/daisychain/v1/Dispatcher.ts';

@@ -6,10 +6,10 @@ import {
   type RawRegistration,
   type RawSpeeds,
   type ServedModelFacts,
-} from '../../application/check-registration.ts';
+} from '../../application/swarm/check-registration.ts';
 import type { Clock } from '../../application/ports/clock.ts';
 import type { MemberLink } from '../../application/ports/member-link.ts';
-import type { Swarm } from '../../application/swarm.ts';
+import type { Swarm } from '../../application/swarm/swarm.ts';
 import type { Membership } from '../../domain/membership/membership.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { DispatcherMessage } from '../wire/generated/daisychain/v1/DispatcherMessage.ts';

@@ -81,6 +81,11 @@ export class Scheduler {
     return [...this.#table.all()].filter((state) => state.rank < 0);
   }
 
+  /** Whether no running job uses the server. */
+  isServerIdle(serverId: string): boolean {
+    return this.#table.usedSlots(serverId) === 0;
+  }
+
   /** When the oldest waiting job arrived, or undefined. */
   oldestArrivalMs(): number | undefined {
     return this.#queue.peek()?.arrivedMs;

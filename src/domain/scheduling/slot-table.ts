@@ -125,6 +125,11 @@ export class SlotTable {
     return free;
   }
 
+  /** Cache slots of a server that running jobs hold, whatever plan they started in. */
+  usedSlots(serverId: string): number {
+    return this.#servers.get(serverId)?.used ?? 0;
+  }
+
   acquire(state: ChainState): void {
     invariant(state.rank >= 0, 'a job starts on a chain of the current plan');
     invariant(state.busy < state.chain.slots, 'a chain never runs more jobs than it has slots');

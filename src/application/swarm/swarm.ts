@@ -1,73 +1,18 @@
-import { type DeclaredSpeeds, type Member, phaseOf, type Registration } from '../domain/membership/member.ts';
-import type { Membership, MembershipEffect, StaleReason } from '../domain/membership/membership.ts';
-import type { Chain } from '../domain/model/chain.ts';
-import type { ModelShape } from '../domain/model/model.ts';
-import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../domain/model/plan.ts';
-import { isSameSpan, type Span } from '../domain/model/span.ts';
-import type { ArrivalRate } from '../domain/planning/arrival-rate.ts';
-import { composeLiveChains } from '../domain/planning/live-chains.ts';
-import { makePlan } from '../domain/planning/make-plan.ts';
-import { DispatcherError, isServerFault } from '../domain/shared/errors.ts';
-import type { ChainAccess } from './chain-access.ts';
-import type { JobDispatcher } from './job-dispatcher.ts';
-import { newBlocks, plannableServer, type ServiceTimeTerms, whyNotServing } from './member-state.ts';
-import type { TransportHop } from './ports/chain-transport.ts';
-import type { Clock } from './ports/clock.ts';
-import type { MemberLink } from './ports/member-link.ts';
-import type { ReplanReason, ServerLossReason, Telemetry } from './ports/telemetry.ts';
+import { type DeclaredSpeeds, type Member, phaseOf, type Registration } from '../../domain/membership/member.ts';
+import type { MembershipEffect, StaleReason } from '../../domain/membership/membership.ts';
+import type { Chain } from '../../domain/model/chain.ts';
+import { isSameSpan, type Span } from '../../domain/model/span.ts';
+import { composeLiveChains } from '../../domain/planning/live-chains.ts';
+import { makePlan } from '../../domain/planning/make-plan.ts';
+import { DispatcherError, isServerFault } from '../../domain/shared/errors.ts';
+import type { TransportHop } from '../ports/chain-transport.ts';
+import type { MemberLink } from '../ports/member-link.ts';
+import type { ServerLossReason } from '../ports/telemetry.ts';
+import type { ChainAccess } from '../requests/chain-access.ts';
+import { newBlocks, plannableServer, whyNotServing } from './member-state.ts';
+import { LOSS_REASON, REPLAN_REASON } from './reason-labels.ts';
 import { ReplanTimer } from './replan-timer.ts';
-
-export interface SwarmOptions {
-  /** Quiet time after a change before it is planned for, ms. A stream of changes waits ten times that at most. */
-  readonly replanDebounceMs: number;
-  readonly placementPolicy: PlacementPolicy;
-  readonly objective: PlanningObjective;
-  readonly reservedSlots: number | undefined;
-  readonly maxLoad: number;
-  readonly arrivalRateFloor: number;
-  readonly serviceTimes: ServiceTimeTerms;
-  /** A server that refuses blocks it was told this recently has not caught up yet: no fault, ms. */
-  readonly settleMs: number;
-}
-
-export interface SwarmDependencies {
-  readonly model: ModelShape;
-  readonly membership: Membership;
-  readonly dispatcher: JobDispatcher;
-  readonly arrivalRate: ArrivalRate;
-  readonly clock: Clock;
-  readonly telemetry: Telemetry;
-  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
-  /** Told whenever the set of chains was composed anew. */
-  readonly onChains: (chains: readonly Chain[]) => void;
-}
-
-/** The plan that servers were told last, and what came of planning since. */
-export interface PlanState {
-  readonly epoch: number;
-  readonly madeMs: number | undefined;
-  readonly arrivalRatePerSecond: number;
-  readonly result: PlanningResult | undefined;
-  /** The latest feasible one: servers keep it while a newer attempt is infeasible. */
-  readonly inForce: (PlanningResult & { kind: 'feasible' }) | undefined;
-}
-
-const REPLAN_REASON: Readonly<Record<StaleReason, ReplanReason>> = {
-  join: 'server_joined',
-  leave: 'server_lost',
-  lost: 'server_lost',
-  speed: 'speed_drift',
-  excluded: 'server_lost',
-  readmitted: 'server_joined',
-  drain: 'server_lost',
-};
-
-const LOSS_REASON: Readonly<Record<'stream_ended' | 'lease_expired' | 'left' | 'replaced', ServerLossReason>> = {
-  stream_ended: 'stream_closed',
-  lease_expired: 'lease_expired',
-  left: 'left',
-  replaced: 'replaced',
-};
+import type { PlanState, SwarmDependencies, SwarmOptions } from './swarm-parts.ts';
 
 /** How much the newest request weighs in the mean of a chain's measured service time. */
 const NEWEST_WEIGHT = 0.2;
@@ -82,6 +27,7 @@ export class Swarm implements ChainAccess {
   readonly #deps: SwarmDependencies;
   readonly #options: SwarmOptions;
   readonly #links = new Map<string, { readonly incarnation: number; readonly link: MemberLink }>();
+  readonly #leaving = new Map<string, number>();
   readonly #measured = new Map<string, number>();
   #plan: PlanState = { epoch: 0, madeMs: undefined, arrivalRatePerSecond: 0, result: undefined, inForce: undefined };
   readonly #replanTimer: ReplanTimer;
@@ -92,6 +38,7 @@ export class Swarm implements ChainAccess {
   constructor(deps: SwarmDependencies, options: SwarmOptions) {
     this.#deps = deps;
     this.#options = options;
+    deps.dispatcher.whenReleased(() => this.#releaseDrained());
     this.#replanTimer = new ReplanTimer(deps.clock, options.replanDebounceMs, (reason) => this.#replan(reason));
   }
 
@@ -147,13 +94,24 @@ export class Swarm implements ChainAccess {
     this.#apply(this.#deps.membership.spanFailed(serverId, incarnation, epoch, reason, this.#deps.clock.nowMs()));
   }
 
-  /** The server announces that it goes: no new work for it, and leave to go. */
+  /** The server announces that it goes: no new work for it, and leave to go when none is left. */
   leaving(serverId: string, incarnation: number): void {
     this.#apply(this.#deps.membership.drain(serverId, incarnation));
-    this.#linkOf(serverId, incarnation)?.drained();
+    this.#leaving.set(serverId, incarnation);
+    this.#releaseDrained();
+  }
+
+  /** Servers that leave may go once no running request uses them. */
+  #releaseDrained(): void {
+    for (const [serverId, incarnation] of this.#leaving) {
+      if (!this.#deps.dispatcher.isServerIdle(serverId)) continue;
+      this.#leaving.delete(serverId);
+      this.#linkOf(serverId, incarnation)?.drained();
+    }
   }
 
   streamEnded(serverId: string, incarnation: number, hadLeft: boolean): void {
+    if (this.#leaving.get(serverId) === incarnation) this.#leaving.delete(serverId);
     this.#apply(this.#deps.membership.remove(serverId, incarnation, hadLeft ? 'left' : 'stream_ended'));
     if (this.#linkOf(serverId, incarnation) !== undefined) this.#links.delete(serverId);
   }

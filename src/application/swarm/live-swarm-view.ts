@@ -1,10 +1,10 @@
-import { type Member, phaseOf } from '../domain/membership/member.ts';
-import type { Membership } from '../domain/membership/membership.ts';
-import type { Scheduler } from '../domain/scheduling/scheduler.ts';
+import { type Member, phaseOf } from '../../domain/membership/member.ts';
+import type { Membership } from '../../domain/membership/membership.ts';
+import type { Scheduler } from '../../domain/scheduling/scheduler.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ChainView, PlanView, QueueView, ServerView, SwarmView } from '../ports/swarm-view.ts';
+import type { ServerState, TelemetryState } from '../ports/telemetry.ts';
 import { whyNotServing } from './member-state.ts';
-import type { Clock } from './ports/clock.ts';
-import type { ChainView, PlanView, QueueView, ServerView, SwarmView } from './ports/swarm-view.ts';
-import type { ServerState, TelemetryState } from './ports/telemetry.ts';
 import type { Swarm } from './swarm.ts';
 
 export interface LiveSwarmViewDependencies {

@@ -1,10 +1,10 @@
-import { DispatcherError } from '../domain/shared/errors.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { TransportHop } from '../ports/chain-transport.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
 import type { ChainLease, Leases } from './leases.ts';
-import type { TransportHop } from './ports/chain-transport.ts';
-import type { Clock } from './ports/clock.ts';
-import type { Telemetry } from './ports/telemetry.ts';
 import { RequestRecord } from './request-record.ts';
 
 export interface LeaseChainDependencies {

@@ -1,6 +1,6 @@
-import type { DeclaredSpeeds, Registration } from '../domain/membership/member.ts';
-import type { Span } from '../domain/model/span.ts';
-import { DispatcherError } from '../domain/shared/errors.ts';
+import type { DeclaredSpeeds, Registration } from '../../domain/membership/member.ts';
+import type { Span } from '../../domain/model/span.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
 
 /** A registration as it came: of the right types, and nothing more is known of it. */
 export interface RawRegistration {

@@ -1,6 +1,6 @@
-import { DispatcherError } from '../domain/shared/errors.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Ticket } from './job-dispatcher.ts';
-import type { Clock } from './ports/clock.ts';
 import type { RequestRecord } from './request-record.ts';
 
 export interface LeasesOptions {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { JobDispatcher } from '../../../src/application/job-dispatcher.ts';
-import { chainId } from '../../../src/domain/model/chain.ts';
-import { ArrivalRate } from '../../../src/domain/planning/arrival-rate.ts';
-import { Scheduler } from '../../../src/domain/scheduling/scheduler.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+import { JobDispatcher } from '../../../../src/application/requests/job-dispatcher.ts';
+import { chainId } from '../../../../src/domain/model/chain.ts';
+import { ArrivalRate } from '../../../../src/domain/planning/arrival-rate.ts';
+import { Scheduler } from '../../../../src/domain/scheduling/scheduler.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 
 const HOPS = [{ serverId: 's', firstBlock: 0, blockCount: 2 }];
 const CHAIN = { id: chainId(HOPS), hops: HOPS, slots: 1, serviceSeconds: 1 };

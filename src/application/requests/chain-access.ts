@@ -1,6 +1,6 @@
-import type { Chain } from '../domain/model/chain.ts';
-import type { DispatcherError } from '../domain/shared/errors.ts';
-import type { TransportHop } from './ports/chain-transport.ts';
+import type { Chain } from '../../domain/model/chain.ts';
+import type { DispatcherError } from '../../domain/shared/errors.ts';
+import type { TransportHop } from '../ports/chain-transport.ts';
 
 /** What running a request needs to know of the swarm. */
 export interface ChainAccess {

@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SpanHosting } from '../../../src/application/host-span.ts';
+import { SpanHosting } from '../../../../src/application/server/host-span.ts';
 import type {
   JoinRequest,
   Registration,
   RegistrationListener,
   SwarmRegistry,
-} from '../../../src/application/ports/swarm-registry.ts';
-import { SwarmMembership } from '../../../src/application/swarm-membership.ts';
-import { DispatcherError } from '../../../src/domain/shared/errors.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { MemoryBlockHost } from '../../support/memory-block-host.ts';
+} from '../../../../src/application/ports/swarm-registry.ts';
+import { SwarmMembership } from '../../../../src/application/server/swarm-membership.ts';
+import { DispatcherError } from '../../../../src/domain/shared/errors.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { MemoryBlockHost } from '../../../support/memory-block-host.ts';
 
 const SPEED = {
   overheadSecondsPerBlock: 0.1,

@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { StopMatcher } from '../../../src/application/stop-matcher.ts';
+import { StopMatcher } from '../../../../src/application/requests/stop-matcher.ts';
 
 /** Delivers `text` in pieces; returns what came out and whether it was stopped. */
 function run(stops: readonly string[], pieces: readonly string[]): { text: string; isStopped: boolean } {

@@ -1,9 +1,9 @@
-import type { DispatcherError } from '../domain/shared/errors.ts';
-import type { Rng } from '../domain/shared/rng.ts';
+import type { DispatcherError } from '../../domain/shared/errors.ts';
+import type { Rng } from '../../domain/shared/rng.ts';
+import type { BlockHost } from '../ports/block-host.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { JoinRequest, Registration, RegistrationEnd, SwarmRegistry } from '../ports/swarm-registry.ts';
 import type { SpanHosting } from './host-span.ts';
-import type { BlockHost } from './ports/block-host.ts';
-import type { Clock } from './ports/clock.ts';
-import type { JoinRequest, Registration, RegistrationEnd, SwarmRegistry } from './ports/swarm-registry.ts';
 
 const WELCOME_TIMEOUT_MS = 10_000;
 const SHORTEST_HEARTBEAT_MS = 100;

@@ -1,6 +1,6 @@
-import type { ChainSession } from './ports/chain-transport.ts';
-import type { GenerationEvent } from './ports/inference.ts';
-import type { LanguageModel, SamplingOptions } from './ports/language-model.ts';
+import type { ChainSession } from '../ports/chain-transport.ts';
+import type { GenerationEvent } from '../ports/inference.ts';
+import type { LanguageModel, SamplingOptions } from '../ports/language-model.ts';
 import { StopMatcher } from './stop-matcher.ts';
 
 export interface TokenLoopInput {

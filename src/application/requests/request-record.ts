@@ -1,8 +1,8 @@
-import type { CompletionOutcome } from '../domain/model/job.ts';
-import { DispatcherError } from '../domain/shared/errors.ts';
-import type { Clock } from './ports/clock.ts';
-import type { GenerationEvent } from './ports/inference.ts';
-import type { RequestOutcome, Telemetry } from './ports/telemetry.ts';
+import type { CompletionOutcome } from '../../domain/model/job.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { GenerationEvent } from '../ports/inference.ts';
+import type { RequestOutcome, Telemetry } from '../ports/telemetry.ts';
 
 /** The times and counts of one request, reported to telemetry exactly once, at its end. */
 export class RequestRecord {

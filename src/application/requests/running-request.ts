@@ -1,9 +1,9 @@
-import type { CompletionOutcome } from '../domain/model/job.ts';
-import { DispatcherError } from '../domain/shared/errors.ts';
+import type { CompletionOutcome } from '../../domain/model/job.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { ChainSession } from '../ports/chain-transport.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
 import type { Ticket } from './job-dispatcher.ts';
-import type { ChainSession } from './ports/chain-transport.ts';
-import type { Telemetry } from './ports/telemetry.ts';
 import type { RequestRecord } from './request-record.ts';
 
 export interface RunningRequestDependencies {

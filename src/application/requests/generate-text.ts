@@ -1,8 +1,6 @@
-import { DispatcherError } from '../domain/shared/errors.ts';
-import type { ChainAccess } from './chain-access.ts';
-import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
-import type { ChainSession, ChainTransport } from './ports/chain-transport.ts';
-import type { Clock } from './ports/clock.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { ChainSession, ChainTransport } from '../ports/chain-transport.ts';
+import type { Clock } from '../ports/clock.ts';
 import type {
   AdmittedJob,
   Generation,
@@ -10,9 +8,11 @@ import type {
   GenerationRequest,
   InferenceService,
   ServedModel,
-} from './ports/inference.ts';
-import type { LanguageModel } from './ports/language-model.ts';
-import type { Telemetry } from './ports/telemetry.ts';
+} from '../ports/inference.ts';
+import type { LanguageModel } from '../ports/language-model.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { ChainAccess } from './chain-access.ts';
+import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
 import { RequestRecord } from './request-record.ts';
 import { RunningRequest } from './running-request.ts';
 import { runTokenLoop } from './token-loop.ts';

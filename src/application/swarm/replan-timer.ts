@@ -1,5 +1,5 @@
-import type { StaleReason } from '../domain/membership/membership.ts';
-import type { Clock } from './ports/clock.ts';
+import type { StaleReason } from '../../domain/membership/membership.ts';
+import type { Clock } from '../ports/clock.ts';
 
 /** A stream of changes is planned for after this many quiet times at the latest. */
 const PATIENCE = 10;

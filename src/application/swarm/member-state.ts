@@ -1,11 +1,11 @@
-import type { Member } from '../domain/membership/member.ts';
-import type { Server } from '../domain/model/server.ts';
-import { containsSpan, type Span } from '../domain/model/span.ts';
+import type { Member } from '../../domain/membership/member.ts';
+import type { Server } from '../../domain/model/server.ts';
+import { containsSpan, type Span } from '../../domain/model/span.ts';
 import {
   communicationSeconds,
   computationSecondsPerBlock,
   type TokenWorkload,
-} from '../domain/planning/service-times.ts';
+} from '../../domain/planning/service-times.ts';
 
 /** What turns a member's speeds into the mean service times that the planner reckons with. */
 export interface ServiceTimeTerms {

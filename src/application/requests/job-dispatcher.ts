@@ -1,12 +1,12 @@
-import type { Chain } from '../domain/model/chain.ts';
-import type { CompletionOutcome, Job, RejectionReason } from '../domain/model/job.ts';
-import type { ArrivalRate } from '../domain/planning/arrival-rate.ts';
-import type { SchedulingEffect } from '../domain/scheduling/effects.ts';
-import type { Scheduler } from '../domain/scheduling/scheduler.ts';
-import type { DispatchPlan } from '../domain/scheduling/slot-table.ts';
-import { DispatcherError } from '../domain/shared/errors.ts';
-import { invariant } from '../domain/shared/invariant.ts';
-import type { Clock } from './ports/clock.ts';
+import type { Chain } from '../../domain/model/chain.ts';
+import type { CompletionOutcome, Job, RejectionReason } from '../../domain/model/job.ts';
+import type { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
+import type { SchedulingEffect } from '../../domain/scheduling/effects.ts';
+import type { Scheduler } from '../../domain/scheduling/scheduler.ts';
+import type { DispatchPlan } from '../../domain/scheduling/slot-table.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import { invariant } from '../../domain/shared/invariant.ts';
+import type { Clock } from '../ports/clock.ts';
 
 /** A slot of a chain, held until `release`. */
 export interface Ticket {
@@ -34,6 +34,7 @@ export class JobDispatcher {
   readonly #onDecision: (seconds: number) => void;
   readonly #pending = new Map<string, PendingJob>();
   #cancelTimer: (() => void) | undefined;
+  #onRelease: () => void = () => undefined;
   #timerMs = Number.POSITIVE_INFINITY;
 
   /** @param arrivals told of every job   @param onDecision told how long each arrival took to decide, in seconds */
@@ -86,6 +87,16 @@ export class JobDispatcher {
     this.#carryOut(this.#scheduler.adoptPlan(plan, this.#clock.nowMs()));
   }
 
+  /** Names who is told after every slot that was given back. One listener. */
+  whenReleased(listener: () => void): void {
+    this.#onRelease = listener;
+  }
+
+  /** Whether no running job uses the server. */
+  isServerIdle(serverId: string): boolean {
+    return this.#scheduler.isServerIdle(serverId);
+  }
+
   /** No new jobs from now on. */
   stopAccepting(): void {
     this.#scheduler.stopAccepting();
@@ -116,6 +127,7 @@ export class JobDispatcher {
       if (!isHeld) return;
       isHeld = false;
       this.#carryOut(this.#scheduler.complete(jobId, outcome, this.#clock.nowMs()));
+      this.#onRelease();
     };
     return { jobId, chain, epoch, queuedMs, release };
   }

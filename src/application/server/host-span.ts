@@ -1,7 +1,7 @@
-import { endBlock, type Span } from '../domain/model/span.ts';
-import { DispatcherError } from '../domain/shared/errors.ts';
-import type { BlockHost } from './ports/block-host.ts';
-import type { SpanOrder } from './ports/swarm-registry.ts';
+import { endBlock, type Span } from '../../domain/model/span.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { BlockHost } from '../ports/block-host.ts';
+import type { SpanOrder } from '../ports/swarm-registry.ts';
 
 export interface SpanReports {
   ready(planEpoch: number, span: Span): void;

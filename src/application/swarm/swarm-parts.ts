@@ -1,0 +1,44 @@
+import type { Membership } from '../../domain/membership/membership.ts';
+import type { Chain } from '../../domain/model/chain.ts';
+import type { ModelShape } from '../../domain/model/model.ts';
+import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../../domain/model/plan.ts';
+import type { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { JobDispatcher } from '../requests/job-dispatcher.ts';
+import type { ServiceTimeTerms } from './member-state.ts';
+
+export interface SwarmOptions {
+  /** Quiet time after a change before it is planned for, ms. A stream of changes waits ten times that at most. */
+  readonly replanDebounceMs: number;
+  readonly placementPolicy: PlacementPolicy;
+  readonly objective: PlanningObjective;
+  readonly reservedSlots: number | undefined;
+  readonly maxLoad: number;
+  readonly arrivalRateFloor: number;
+  readonly serviceTimes: ServiceTimeTerms;
+  /** A server that refuses blocks it was told this recently has not caught up yet: no fault, ms. */
+  readonly settleMs: number;
+}
+
+export interface SwarmDependencies {
+  readonly model: ModelShape;
+  readonly membership: Membership;
+  readonly dispatcher: JobDispatcher;
+  readonly arrivalRate: ArrivalRate;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Told whenever the set of chains was composed anew. */
+  readonly onChains: (chains: readonly Chain[]) => void;
+}
+
+/** The plan that servers were told last, and what came of planning since. */
+export interface PlanState {
+  readonly epoch: number;
+  readonly madeMs: number | undefined;
+  readonly arrivalRatePerSecond: number;
+  readonly result: PlanningResult | undefined;
+  /** The latest feasible one: servers keep it while a newer attempt is infeasible. */
+  readonly inForce: (PlanningResult & { kind: 'feasible' }) | undefined;
+}
