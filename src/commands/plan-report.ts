@@ -39,7 +39,11 @@ export function planDocument(result: PlanningResult, settings: PlanSettings): Re
     response_seconds:
       result.responseSeconds === undefined
         ? null
-        : { lower: result.responseSeconds.lower, upper: result.responseSeconds.upper },
+        : {
+            lower: result.responseSeconds.lower,
+            upper: result.responseSeconds.upper,
+            ...(result.responseSeconds.predicted === undefined ? {} : { predicted: result.responseSeconds.predicted }),
+          },
     ...(result.reason === undefined ? {} : { reason: result.reason }),
     planning_milliseconds,
   };
@@ -81,7 +85,8 @@ export function planTable(swarm: SwarmFile, result: PlanningResult, settings: Pl
 
 function facts(result: FeasiblePlan, settings: PlanSettings): string[] {
   const { responseSeconds: response } = result;
-  const reservation = settings.objective === undefined ? 'given' : `best for the objective ${settings.objective}`;
+  const reservation =
+    settings.objective === undefined ? 'not searched' : `best for the objective ${settings.objective}`;
   const facts: [string, string][] = [
     ['placement', settings.placementPolicy],
     ['reserved slots', `${result.reservedSlots} (${reservation})`],
@@ -89,7 +94,8 @@ function facts(result: FeasiblePlan, settings: PlanSettings): string[] {
     ['service rate', `${Number(result.serviceRatePerSecond.toPrecision(4))} requests/s`],
   ];
   if (response !== undefined) {
-    facts.push(['mean response', `${seconds(response.lower)} to ${seconds(response.upper)} s`]);
+    facts.push(['mean response', `bounds ${seconds(response.lower)} to ${seconds(response.upper)} s`]);
+    if (response.predicted !== undefined) facts.push(['', `predicted ${seconds(response.predicted)} s`]);
   }
   facts.push(['planned in', `${settings.planningMilliseconds.toFixed(1)} ms`]);
   const width = Math.max(...facts.map(([name]) => name.length));

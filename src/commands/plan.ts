@@ -3,13 +3,18 @@ import type { SwarmFile } from '../config/swarm-file.ts';
 import { parseSwarmFile } from '../config/swarm-file.ts';
 import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../domain/model/plan.ts';
 import { makePlan } from '../domain/planning/make-plan.ts';
+import type { ResponsePredictor } from '../domain/planning/response-predictor.ts';
+import { createIndependentPredictor, createSharedComputePredictor } from '../simulation/response-predictor.ts';
 import type { CommandIo } from './command-io.ts';
 import { UsageError } from './command-io.ts';
 import { readInputFile } from './input-file.ts';
 import { planDocument, planTable } from './plan-report.ts';
+import { requireSpeeds } from './required-speeds.ts';
 
-const PLACEMENTS: readonly PlacementPolicy[] = ['gbp-cr', 'gbp-cr-fill', 'cg-bp', 'petals', 'jffc-only'];
-const OBJECTIVES: readonly PlanningObjective[] = ['lower', 'upper', 'surrogate'];
+const PLACEMENTS: readonly PlacementPolicy[] = ['gbp-cr', 'gbp-cr-fill', 'cg-bp', 'petals', 'jffc-only', 'best'];
+const OBJECTIVES: readonly PlanningObjective[] = ['lower', 'upper', 'surrogate', 'predicted'];
+const SERVICE_MODELS = ['independent', 'shared-compute'] as const;
+const DEFAULT_PREFILL_CHUNK_TOKENS = 256;
 const MAX_RESERVED_SLOTS = 100_000;
 
 interface PlanFlags {
@@ -18,6 +23,8 @@ interface PlanFlags {
   readonly reservedSlots?: number;
   readonly arrivalRate?: number;
   readonly maxLoad?: number;
+  readonly serviceModel: (typeof SERVICE_MODELS)[number];
+  readonly prefillChunkTokens: number;
   readonly json?: boolean;
 }
 
@@ -30,7 +37,7 @@ export function buildPlanCommand(io: CommandIo): Command {
       new Option(
         '--placement <policy>',
         'gbp-cr stops when the arrival rate is served, gbp-cr-fill uses every server; cg-bp, petals and jffc-only ' +
-          '(whole models) are baselines that choose their own reservation',
+          '(whole models) are baselines that choose their own reservation; best tries all and improves on the best',
       )
         .choices(PLACEMENTS)
         .default('gbp-cr'),
@@ -47,6 +54,21 @@ export function buildPlanCommand(io: CommandIo): Command {
     )
     .option('--arrival-rate <rate>', "requests per second, instead of the file's", numberWithin(1e-6, 1e6))
     .option('--max-load <share>', "largest load wanted, instead of the file's", numberWithin(0.001, 1))
+    .addOption(
+      new Option(
+        '--service-model <model>',
+        'how the mean response time is predicted: independent, as in the paper, or shared-compute, where the sessions ' +
+          'on a server take turns (needs speeds and a workload in the file)',
+      )
+        .choices(SERVICE_MODELS)
+        .default('independent'),
+    )
+    .option(
+      '--prefill-chunk-tokens <count>',
+      'with shared-compute: prompts travel in pieces of so many tokens; 0 sends them whole',
+      wholeNumber(0, 10_000_000),
+      DEFAULT_PREFILL_CHUNK_TOKENS,
+    )
     .option('--json', 'print one JSON document')
     .action(async (file: string, flags: PlanFlags) => {
       const source = await readInputFile(file);
@@ -73,6 +95,11 @@ function planSwarm(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningRe
   if (arrivalRatePerSecond === undefined) {
     throw new UsageError(`${name}: arrival_rate_per_second: missing; give it in the file or with --arrival-rate`);
   }
+  if (flags.placement === 'best' && flags.objective === 'surrogate') {
+    throw new UsageError(
+      '--objective surrogate judges placements of gbp-cr only; use lower, upper or predicted with best',
+    );
+  }
   return makePlan({
     model: swarm.model,
     arrivalRatePerSecond,
@@ -82,6 +109,21 @@ function planSwarm(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningRe
     objective: flags.objective,
     reservedSlots: flags.reservedSlots,
     pinnedSpans: swarm.pinnedSpans,
+    predictor: createPredictor(swarm, flags, arrivalRatePerSecond, name),
+  });
+}
+
+function createPredictor(
+  swarm: SwarmFile,
+  flags: PlanFlags,
+  arrivalRatePerSecond: number,
+  name: string,
+): ResponsePredictor {
+  if (flags.serviceModel === 'independent') return createIndependentPredictor(arrivalRatePerSecond);
+  return createSharedComputePredictor({
+    ...requireSpeeds(swarm, name),
+    arrivalRatePerSecond,
+    prefillChunkTokens: flags.prefillChunkTokens === 0 ? undefined : flags.prefillChunkTokens,
   });
 }
 

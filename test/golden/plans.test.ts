@@ -56,7 +56,9 @@ function closedChains(golden: GoldenPlan, withTarget: boolean): number {
   return withTarget ? (needed ?? sequence.closings.length) : sequence.closings.length;
 }
 
-const objectiveValue: Readonly<Record<PlanningObjective, (plan: FeasiblePlan, golden: GoldenPlan) => number>> = {
+const objectiveValue: Readonly<
+  Record<Exclude<PlanningObjective, 'predicted'>, (plan: FeasiblePlan, golden: GoldenPlan) => number>
+> = {
   lower: (plan) => plan.responseSeconds?.lower ?? Number.NaN,
   upper: (plan) => plan.responseSeconds?.upper ?? Number.NaN,
   surrogate: (plan, golden) =>

@@ -93,6 +93,8 @@ describe('daisychain plan', () => {
       total_slots: 7,
     });
     expect(plan['planning_milliseconds']).toBeGreaterThan(0);
+    const { lower, predicted } = plan['response_seconds'] as { lower: number; predicted: number };
+    expect(predicted).toBeCloseTo(lower, 9);
   });
 
   it('searches the reservation, and reads YAML from standard input', async () => {
@@ -129,6 +131,53 @@ describe('daisychain plan', () => {
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ feasible: true, response_seconds: null });
     expect(JSON.parse(stdout).reason).toMatch(/50 requests per second arrive and the chains serve/);
+  });
+
+  it('predicts, and plans by the prediction, where sessions share the compute of servers', async () => {
+    const shared = {
+      model: {
+        id: 'm',
+        block_count: 24,
+        block_bytes: 1e9,
+        cache_bytes_per_token_per_block: 50_000,
+        session_tokens: 2000,
+      },
+      arrival_rate_per_second: 0.5,
+      workload: { input_tokens: 1000, output_tokens: 10 },
+      servers: Array.from({ length: 6 }, (_, j) => ({
+        id: `s${j}`,
+        memory_bytes: (12 + 4 * j) * 1e9,
+        rtt_seconds: 0.02,
+        prefill_seconds_per_token_per_block: 0.00004,
+        decode_seconds_per_token_per_block: 0.001,
+      })),
+    };
+    const args = ['plan', '-', '--json', '--service-model', 'shared-compute', '--objective', 'predicted'];
+    const plan = async (placement: string) => {
+      const { exitCode, stdout } = await daisychain([...args, '--placement', placement], JSON.stringify(shared));
+      expect(exitCode).toBe(0);
+      return JSON.parse(stdout) as { objective: string; response_seconds: { predicted: number } };
+    };
+    const greedy = await plan('gbp-cr');
+    const best = await plan('best');
+    expect(greedy.objective).toBe('predicted');
+    expect(best.response_seconds.predicted).toBeLessThanOrEqual(1.05 * greedy.response_seconds.predicted);
+  });
+
+  it('plans with a baseline, which searches nothing', async () => {
+    const { exitCode, stdout } = await daisychain(['plan', file, '--json', '--placement', 'cg-bp']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ feasible: true, placement_policy: 'cg-bp', objective: null });
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['speeds that are missing', ['plan', '-', '--service-model', 'shared-compute'], /servers\[0\]: .* needs speeds/],
+    ['a surrogate for all placements', ['plan', '-', '--placement', 'best', '--objective', 'surrogate'], /gbp-cr only/],
+  ])('ends with 2 and one line for %s', async (_, args, expected) => {
+    const { exitCode, stdout, stderr } = await daisychain(args, swarmDocument(bloom));
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(expected);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
   });
 
   it.each<[string, string[], RegExp]>([

@@ -9,7 +9,7 @@ import type { IndexedPlacement, IndexedSwarm } from '../../src/domain/planning/i
 import { indexPlacement, indexSwarm } from '../../src/domain/planning/indexed-swarm.ts';
 import type { PlanningSnapshot } from '../../src/domain/planning/make-plan.ts';
 import { makePlan } from '../../src/domain/planning/make-plan.ts';
-import { largestReservation } from '../../src/domain/planning/reservation-search.ts';
+import { largestReservation } from '../../src/domain/planning/reservation-runs.ts';
 
 const BLOCK_BYTES = 10;
 const CACHE_BYTES = 3;

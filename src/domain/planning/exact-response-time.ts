@@ -26,18 +26,20 @@ interface SpeedClass {
  * within each level are unknown. Gauss-Seidel sweeps up and down the levels settle them, with the
  * levels' weights always in balance; the r_n then give the mean as a birth-death process.
  *
- * @returns seconds; undefined when unstable or when there are more than `MAX_EXACT_STATES` states
+ * @param maxStates states that are solved at most, up to `MAX_EXACT_STATES`
+ * @returns seconds; undefined when unstable or when there are more states
  * O(sweeps * states * chains)
  */
 export function computeExactResponse(
   chains: readonly ChainCapacity[],
   arrivalRatePerSecond: number,
+  maxStates = MAX_EXACT_STATES,
 ): number | undefined {
   const rate = serviceRate(chains);
   if (!(arrivalRatePerSecond < rate)) return undefined;
   const classes = groupBySpeed(chains);
-  const states = classes.reduce((product, { slots }) => Math.min(product * (slots + 1), MAX_EXACT_STATES + 1), 1);
-  if (states > MAX_EXACT_STATES) return undefined;
+  const states = classes.reduce((product, { slots }) => Math.min(product * (slots + 1), maxStates + 1), 1);
+  if (states > maxStates) return undefined;
   return new LevelChain(classes, states, arrivalRatePerSecond).meanResponseSeconds();
 }
 

@@ -1,44 +1,20 @@
-import type { GreedyPlacement, PlanningObjective } from '../model/plan.ts';
 import type { GreedySequence } from './gbp-cr.ts';
-import { chainsForRate, placeGreedily, reservedBlockCounts, stopAfterChains, uncoveredBlocks } from './gbp-cr.ts';
-import { composeChains } from './gca.ts';
-import type { IndexedChain, IndexedPlacement, IndexedSwarm } from './indexed-swarm.ts';
-import { MAX_JOBS_PER_SERVER } from './indexed-swarm.ts';
+import { chainsForRate, placeGreedily, reservedBlockCounts, stopAfterChains } from './gbp-cr.ts';
+import type { IndexedSwarm } from './indexed-swarm.ts';
+import type { PlanningDemand } from './reservation-runs.ts';
+import { stopFor, visitReservations } from './reservation-runs.ts';
+import type { ReservedPlan } from './reserved-plan.ts';
+import { composePlacement } from './reserved-plan.ts';
 import { computeResponseBound, serviceRate } from './response-time-bounds.ts';
 
-/** What the plan is for: lambda (1/s), rho-bar in (0, 1], and how servers are placed. */
-export interface PlanningDemand {
-  readonly arrivalRatePerSecond: number;
-  readonly maxLoad: number;
-  readonly placementPolicy: GreedyPlacement;
-}
-
-/** A placement with its chains for one reserved concurrency c. */
-export interface ReservedPlan {
-  readonly reservedSlots: number;
-  readonly placement: IndexedPlacement;
-  /** Ascending by service time; at least one. */
-  readonly chains: readonly IndexedChain[];
-}
+/** Objectives that follow from the plan alone, without a prediction. */
+export type AnalyticObjective = 'lower' | 'upper' | 'surrogate';
 
 export type SearchResult =
   | { readonly kind: 'best'; readonly plan: ReservedPlan; readonly value: number }
   /** Blocks can be placed, but no c meets the objective's condition: the plan with the largest service rate. */
   | { readonly kind: 'fastest'; readonly plan: ReservedPlan }
   | { readonly kind: 'infeasible' };
-
-/**
- * c_max = floor((max_j M_j - s_m) / s_c) over the servers that are free to be placed, within
- * [0, MAX_JOBS_PER_SERVER].   O(J)
- */
-export function largestReservation(swarm: IndexedSwarm): number {
-  let largest = 0;
-  swarm.memoryBytes.forEach((memory, j) => {
-    if (!swarm.pinned.has(j)) largest = Math.max(largest, memory);
-  });
-  const slots = Math.floor((largest - swarm.blockBytes) / swarm.cacheBytesPerBlock);
-  return Math.min(Math.max(0, slots), MAX_JOBS_PER_SERVER);
-}
 
 /** The plan for one given c; undefined when it leaves a block without a server, or no room for a single job. */
 export function planForReservation(
@@ -55,39 +31,29 @@ export function planForReservation(
  * - `lower`, `upper`: the bound of the mean response time on the composed chains; unstable c are out.
  * - `surrogate`: c * K(c), over the c whose closed chains meet the rate target.
  *
- * Neighbouring c often give every server the same number of blocks: such a run is laid out once, and
- * within it only the c where Algorithm 1 stops after another number of chains are looked at. A c
- * whose fastest chain alone is slower than the best bound so far cannot win and is left early.
+ * A c whose fastest chain alone is slower than the best bound so far cannot win and is left early.
  */
 export function searchReservation(
   swarm: IndexedSwarm,
   demand: PlanningDemand,
-  objective: PlanningObjective,
+  objective: AnalyticObjective,
 ): SearchResult {
-  const largest = Math.max(1, largestReservation(swarm));
   const search = new BestPlan(swarm, demand, objective);
-  const isStopIrrelevant = demand.placementPolicy === 'gbp-cr-fill' && objective !== 'surrogate';
-  for (let c = 1; c <= largest; ) {
-    const blockCounts = reservedBlockCounts(swarm, c);
-    const sequence = placeGreedily(swarm, blockCounts);
-    const lastOfRun = Math.min(largest, lastReservationWith(swarm, blockCounts, c));
-    for (let within = c; within <= lastOfRun; ) {
-      search.consider(sequence, within, stopFor(sequence, demand, within));
-      within = isStopIrrelevant ? lastOfRun + 1 : nextReservationWithOtherStop(sequence, demand, within, lastOfRun);
-    }
-    c = lastOfRun + 1;
-  }
+  const usesStop = demand.placementPolicy === 'gbp-cr' || objective === 'surrogate';
+  visitReservations(swarm, demand, usesStop, (sequence, reservedSlots, closedChains) => {
+    search.consider(sequence, reservedSlots, closedChains);
+  });
   return search.result();
 }
 
 class BestPlan {
   readonly #swarm: IndexedSwarm;
   readonly #demand: PlanningDemand;
-  readonly #objective: PlanningObjective;
+  readonly #objective: AnalyticObjective;
   #best: { readonly plan: ReservedPlan; readonly value: number } | undefined;
   #fastest: { readonly plan: ReservedPlan; readonly rate: number } | undefined;
 
-  constructor(swarm: IndexedSwarm, demand: PlanningDemand, objective: PlanningObjective) {
+  constructor(swarm: IndexedSwarm, demand: PlanningDemand, objective: AnalyticObjective) {
     this.#swarm = swarm;
     this.#demand = demand;
     this.#objective = objective;
@@ -137,13 +103,8 @@ class BestPlan {
   }
 }
 
-/** Closed chains after which the placement stops; undefined places every server. */
-function stopFor(sequence: GreedySequence, demand: PlanningDemand, reservedSlots: number): number | undefined {
-  if (demand.placementPolicy === 'gbp-cr-fill') return undefined;
-  return chainsForRate(sequence, demand.arrivalRatePerSecond, demand.maxLoad, reservedSlots);
-}
-
-function composePlan(
+/** The plan of one visited reservation. */
+export function composePlan(
   swarm: IndexedSwarm,
   sequence: GreedySequence,
   reservedSlots: number,
@@ -151,52 +112,4 @@ function composePlan(
   giveUpAtSeconds = Number.POSITIVE_INFINITY,
 ): ReservedPlan | undefined {
   return composePlacement(swarm, stopAfterChains(sequence, swarm, closedChains), reservedSlots, giveUpAtSeconds);
-}
-
-/**
- * The chains of a placement; undefined when a block has no server, no chain has room for a single job,
- * or the fastest chain takes `giveUpAtSeconds` or more.
- */
-export function composePlacement(
-  swarm: IndexedSwarm,
-  placement: IndexedPlacement,
-  reservedSlots: number,
-  giveUpAtSeconds = Number.POSITIVE_INFINITY,
-): ReservedPlan | undefined {
-  if (uncoveredBlocks(placement, swarm.blockCount) > 0) return undefined;
-  const chains = composeChains(swarm, placement, { giveUpAtSeconds });
-  return chains === undefined || chains.length === 0 ? undefined : { reservedSlots, placement, chains };
-}
-
-/** The largest c for which every server hosts as many blocks as it does for `reservedSlots`. */
-function lastReservationWith(swarm: IndexedSwarm, blockCounts: Int32Array, reservedSlots: number): number {
-  let last = MAX_JOBS_PER_SERVER;
-  blockCounts.forEach((count, j) => {
-    // A server with too little memory for one block stays without blocks for every larger c.
-    if (count === 0 || swarm.pinned.has(j)) return;
-    const left = (swarm.memoryBytes[j] ?? 0) - count * swarm.blockBytes;
-    last = Math.min(last, Math.floor(left / (count * swarm.cacheBytesPerBlock)));
-  });
-  return Math.max(last, reservedSlots);
-}
-
-/**
- * The next c of a run for which the rate target is met by fewer chains; beyond the run when there is
- * none. In between, the placement is the same and the surrogate only grows.
- */
-function nextReservationWithOtherStop(
-  sequence: GreedySequence,
-  demand: PlanningDemand,
-  reservedSlots: number,
-  lastOfRun: number,
-): number {
-  const { arrivalRatePerSecond, maxLoad } = demand;
-  const meets = (c: number): number | undefined => chainsForRate(sequence, arrivalRatePerSecond, maxLoad, c);
-  const now = meets(reservedSlots);
-  const fewer = now === undefined ? sequence.closings.length : now - 1;
-  const rate = sequence.closings[fewer - 1]?.rateOfOneSlot;
-  if (rate === undefined) return lastOfRun + 1;
-  let c = Math.max(reservedSlots + 1, Math.floor(arrivalRatePerSecond / (maxLoad * rate)));
-  while (c <= lastOfRun && meets(c) === now) c += 1;
-  return c;
 }

@@ -9,7 +9,7 @@ import { erlangC } from '../../support/erlang-c.ts';
 
 const chain = (slots: number, serviceSeconds: number, id = `${slots}x${serviceSeconds}`): Chain => ({
   id,
-  hops: [],
+  hops: [{ serverId: id, firstBlock: 0, blockCount: 1 }],
   slots,
   serviceSeconds,
 });

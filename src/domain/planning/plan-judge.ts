@@ -1,0 +1,37 @@
+import type { IndexedChain, IndexedSwarm } from './indexed-swarm.ts';
+import { nameChains } from './indexed-swarm.ts';
+import type { ResponsePredictor } from './response-predictor.ts';
+import { computeResponseBound } from './response-time-bounds.ts';
+
+/** What a plan's chains are worth: smaller is better. */
+export interface PlanJudge {
+  /** Seconds; undefined when unstable. */
+  value(chains: readonly IndexedChain[]): number | undefined;
+  /** No value lies below the fastest chain's service time. */
+  readonly respectsServiceTime: boolean;
+  /** Values that a search may ask for. */
+  readonly budget: number;
+}
+
+/** Plans whose chains a search composes at most: about a second's work on any swarm. */
+const CHEAP_BUDGET = 100_000;
+const MIN_BUDGET = 50;
+const MAX_BUDGET = 1_000;
+
+/** Judges by a bound of the mean response time. */
+export function judgeByBound(swarm: IndexedSwarm, bound: 'lower' | 'upper', arrivalRatePerSecond: number): PlanJudge {
+  return {
+    value: (chains) => computeResponseBound(bound, chains, arrivalRatePerSecond),
+    respectsServiceTime: true,
+    budget: Math.min(MAX_BUDGET, Math.max(MIN_BUDGET, Math.floor(CHEAP_BUDGET / swarm.serverIds.length))),
+  };
+}
+
+/** Judges by a predictor's estimates. */
+export function judgeByPrediction(swarm: IndexedSwarm, predictor: ResponsePredictor): PlanJudge {
+  return {
+    value: (chains) => predictor.estimate(nameChains(swarm, chains)),
+    respectsServiceTime: predictor.respectsServiceTime,
+    budget: predictor.budget,
+  };
+}

@@ -1,0 +1,26 @@
+import { uncoveredBlocks } from './gbp-cr.ts';
+import { composeChains } from './gca.ts';
+import type { IndexedChain, IndexedPlacement, IndexedSwarm } from './indexed-swarm.ts';
+
+/** A placement with its chains for one reserved concurrency c. */
+export interface ReservedPlan {
+  readonly reservedSlots: number;
+  readonly placement: IndexedPlacement;
+  /** Ascending by service time; at least one. */
+  readonly chains: readonly IndexedChain[];
+}
+
+/**
+ * The chains of a placement; undefined when a block has no server, no chain has room for a single job,
+ * or the fastest chain takes `giveUpAtSeconds` or more.
+ */
+export function composePlacement(
+  swarm: IndexedSwarm,
+  placement: IndexedPlacement,
+  reservedSlots: number,
+  giveUpAtSeconds = Number.POSITIVE_INFINITY,
+): ReservedPlan | undefined {
+  if (uncoveredBlocks(placement, swarm.blockCount) > 0) return undefined;
+  const chains = composeChains(swarm, placement, { giveUpAtSeconds });
+  return chains === undefined || chains.length === 0 ? undefined : { reservedSlots, placement, chains };
+}

@@ -1,0 +1,81 @@
+import type { Chain } from '../domain/model/chain.ts';
+import { computeExactResponse } from '../domain/planning/exact-response-time.ts';
+import type { ResponsePredictor } from '../domain/planning/response-predictor.ts';
+import { serviceRate } from '../domain/planning/response-time-bounds.ts';
+import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
+import type { JobRecords } from './job-records.ts';
+import { simulateIndependent } from './simulate-independent.ts';
+import { simulateSharedCompute } from './simulate-shared-compute.ts';
+import { summarize } from './statistics.ts';
+import type { SimulatedJobs } from './workloads.ts';
+import { poissonJobs } from './workloads.ts';
+
+const WARM_UP_SHARE = 0.1;
+const INDEPENDENT_JOBS = 20_000;
+/** For the one prediction that people read. */
+const INDEPENDENT_PREDICTION_JOBS = 200_000;
+const INDEPENDENT_BUDGET = 200;
+/** Exact solutions of more states take longer than a simulation is worth. */
+const EXACT_STATES = 5_000;
+
+/** Predictions under the paper's service model: exact for small plans, simulated for the others. */
+export function createIndependentPredictor(arrivalRatePerSecond: number, seed = 1): ResponsePredictor {
+  const workload = { seed, ratePerSecond: arrivalRatePerSecond };
+  const jobs = poissonJobs({ jobs: INDEPENDENT_JOBS, ...workload });
+  const simulate = (chains: readonly Chain[], simulated: SimulatedJobs): number | undefined =>
+    arrivalRatePerSecond < serviceRate(chains)
+      ? meanResponse(simulateIndependent({ chains, jobs: simulated }))
+      : undefined;
+  return {
+    estimate: (chains) => simulate(chains, jobs),
+    predict: (chains) =>
+      computeExactResponse(chains, arrivalRatePerSecond, EXACT_STATES) ??
+      simulate(chains, poissonJobs({ jobs: INDEPENDENT_PREDICTION_JOBS, ...workload })),
+    respectsServiceTime: true,
+    budget: INDEPENDENT_BUDGET,
+  };
+}
+
+export interface SharedComputePrediction {
+  readonly arrivalRatePerSecond: number;
+  readonly meanTokens: TokenWorkload;
+  /** By server id, for every server of the swarm. */
+  readonly speeds: ReadonlyMap<string, SharedServerSpeeds>;
+  readonly hiddenBytesPerToken: number;
+  /** Undefined sends prompts whole. */
+  readonly prefillChunkTokens: number | undefined;
+  readonly seed?: number;
+}
+
+/** Token steps that one estimate may take: well below a tenth of a second. */
+const SHARED_STEPS = 60_000;
+const SHARED_JOBS = { min: 500, max: 5_000 };
+const SHARED_BUDGET = 60;
+/** The one prediction that people read may take longer. */
+const PREDICTION_FACTOR = 4;
+
+/** Predictions where sessions share the compute of their servers: always simulated. */
+export function createSharedComputePredictor(prediction: SharedComputePrediction): ResponsePredictor {
+  const { arrivalRatePerSecond, meanTokens, prefillChunkTokens, seed = 1 } = prediction;
+  const chunks = Math.ceil(meanTokens.inputTokens / (prefillChunkTokens ?? meanTokens.inputTokens));
+  const fitting = Math.floor(SHARED_STEPS / (chunks + meanTokens.outputTokens));
+  const jobCount = Math.min(SHARED_JOBS.max, Math.max(SHARED_JOBS.min, fitting));
+  const simulate =
+    (factor: number): ResponsePredictor['estimate'] =>
+    (chains) => {
+      if (!(arrivalRatePerSecond < serviceRate(chains))) return undefined;
+      const jobs = poissonJobs({ jobs: factor * jobCount, seed, ratePerSecond: arrivalRatePerSecond });
+      return meanResponse(simulateSharedCompute({ ...prediction, chains, jobs }));
+    };
+  return {
+    estimate: simulate(1),
+    predict: simulate(PREDICTION_FACTOR),
+    // A prompt sent in pieces overlaps with itself: it can be faster than the sum of its hops.
+    respectsServiceTime: false,
+    budget: SHARED_BUDGET,
+  };
+}
+
+function meanResponse(records: JobRecords): number {
+  return summarize(records, WARM_UP_SHARE).response.mean;
+}
