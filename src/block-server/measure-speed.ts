@@ -48,9 +48,9 @@ async function timeChunk(engine: BlockEngine, block: number, tokens: number): Pr
   const cache = engine.allocateCache(block, 1, tokens);
   const hidden = sampleHidden(tokens * engine.config.hiddenSize);
   const start = performance.now();
-  await engine.run(cache, hidden, tokens);
+  await engine.run([{ cache, hidden, tokens }]);
   const seconds = (performance.now() - start) / 1000;
-  engine.freeCache(cache);
+  cache.free();
   return seconds;
 }
 
@@ -58,15 +58,15 @@ async function timeChunk(engine: BlockEngine, block: number, tokens: number): Pr
 async function timeSingleTokens(engine: BlockEngine, block: number, past: number): Promise<number> {
   const steps = Math.max(1, Math.min(SINGLE_STEPS, engine.config.contextTokens - past));
   const cache = engine.allocateCache(block, 1, past + steps);
-  await engine.run(cache, sampleHidden(past * engine.config.hiddenSize), past);
+  await engine.run([{ cache, hidden: sampleHidden(past * engine.config.hiddenSize), tokens: past }]);
   const hidden = sampleHidden(engine.config.hiddenSize);
   const seconds: number[] = [];
   for (let step = 0; step < steps; step += 1) {
     const start = performance.now();
-    await engine.run(cache, hidden, 1);
+    await engine.run([{ cache, hidden, tokens: 1 }]);
     seconds.push((performance.now() - start) / 1000);
   }
-  engine.freeCache(cache);
+  cache.free();
   seconds.sort((a, b) => a - b);
   return seconds[Math.floor(seconds.length / 2)] ?? SMALLEST_SECONDS;
 }

@@ -1,9 +1,13 @@
 import { DispatcherError } from '../domain/shared/errors.ts';
-import type { BlockEngine, SpanCache } from './block-engine.ts';
+import type { BlockEngine, EngineStep } from './block-engine.ts';
 import type { StepResult } from './compute-messages.ts';
+import { SpanCache } from './span-cache.ts';
 
-/** A long prompt runs in pieces of this many tokens, so that the tokens of other sessions slip in between. */
-const CHUNK_TOKENS = 64;
+/**
+ * Tokens of one batch. A long prompt runs in pieces of at most this many, so that the tokens of other sessions
+ * travel with it instead of waiting for it.
+ */
+const BATCH_TOKENS = 64;
 
 interface Step {
   readonly hidden: Float32Array;
@@ -23,15 +27,24 @@ interface Session {
   failure: unknown;
 }
 
+/** A piece of a session's next step, in a batch. */
+interface Piece {
+  readonly session: Session;
+  readonly step: Step;
+  readonly tokens: number;
+}
+
 /**
- * Runs the steps of all sessions one after another, taking turns between the sessions chunk by chunk.
- * The steps of one session run in their order. What waits is bounded by the tokens that sessions reserve.
+ * Runs the steps of all sessions in batches: the next token of each session that has one, and pieces of prompts
+ * in what room is left, taking turns. The steps of one session run in their order. What waits is bounded by the
+ * tokens that sessions reserve.
  */
 export class StepQueue {
   readonly #engine: BlockEngine;
   /** In the order of their turns. */
   readonly #sessions = new Map<number, Session>();
-  #running: { readonly session: number; readonly ended: Promise<void> } | undefined;
+  /** The batch that runs. */
+  #batch: Promise<void> | undefined;
 
   constructor(engine: BlockEngine) {
     this.#engine = engine;
@@ -44,7 +57,8 @@ export class StepQueue {
     } catch (cause) {
       // The machine has less memory than the host was promised; the session's steps will say so.
       const failure = new DispatcherError('DSP_CACHE_FULL', 'the machine is out of memory for a cache', { cause });
-      this.#sessions.set(session, { cache: this.#engine.allocateCache(firstBlock, 0, 0), steps: [], failure });
+      const cache = new SpanCache(this.#engine.config, firstBlock, 0, 0);
+      this.#sessions.set(session, { cache, steps: [], failure });
     }
   }
 
@@ -55,7 +69,7 @@ export class StepQueue {
     return new Promise((resolve, reject) => {
       const result = new Float32Array(returnTokens * this.#engine.config.hiddenSize);
       found.steps.push({ hidden, tokens, returnTokens, result, done: 0, computeSeconds: 0, resolve, reject });
-      if (this.#running === undefined) void this.#runAll();
+      if (this.#batch === undefined) void this.#runAll();
     });
   }
 
@@ -65,60 +79,76 @@ export class StepQueue {
     if (found === undefined) return;
     this.#sessions.delete(session);
     fail(found, new DispatcherError('DSP_CANCELLED', 'the session was closed'));
-    if (this.#running?.session === session) await this.#running.ended;
-    this.#engine.freeCache(found.cache);
+    await this.#batch;
+    found.cache.free();
   }
 
   async #runAll(): Promise<void> {
-    for (let turn = this.#nextTurn(); turn !== undefined; turn = this.#nextTurn()) {
-      const [id, session] = turn;
-      const ended = this.#runChunk(session);
-      this.#running = { session: id, ended };
-      await ended;
+    for (let pieces = this.#nextBatch(); pieces.length > 0; pieces = this.#nextBatch()) {
+      this.#batch = this.#runBatch(pieces);
+      await this.#batch;
     }
-    this.#running = undefined;
+    this.#batch = undefined;
   }
 
-  /** The first session with work; it then goes to the end of the line. */
-  #nextTurn(): [number, Session] | undefined {
-    for (const [id, session] of this.#sessions) {
-      if (session.steps.length === 0) continue;
+  /** Single tokens first, as they fill the batch least and somebody reads along; who took part goes to the end of the line. */
+  #nextBatch(): Piece[] {
+    const waiting = [...this.#sessions].filter(([, { steps }]) => steps.length > 0);
+    const rest = (step: Step): number => step.tokens - step.done;
+    const isSingle = ([, { steps }]: [number, Session]): boolean => steps[0] !== undefined && rest(steps[0]) === 1;
+    const pieces: Piece[] = [];
+    let room = BATCH_TOKENS;
+    for (const [id, session] of [...waiting.filter(isSingle), ...waiting.filter((each) => !isSingle(each))]) {
+      const step = session.steps[0];
+      if (step === undefined || room === 0) continue;
+      const tokens = Math.min(room, rest(step));
+      room -= tokens;
+      pieces.push({ session, step, tokens });
       this.#sessions.delete(id);
       this.#sessions.set(id, session);
-      return [id, session];
     }
-    return undefined;
+    return pieces;
   }
 
-  async #runChunk(session: Session): Promise<void> {
-    const step = session.steps[0];
-    if (step === undefined) return;
+  async #runBatch(pieces: readonly Piece[]): Promise<void> {
     const { hiddenSize } = this.#engine.config;
-    const tokens = Math.min(CHUNK_TOKENS, step.tokens - step.done);
-    const rows = step.hidden.subarray(step.done * hiddenSize, (step.done + tokens) * hiddenSize);
+    const steps = pieces.map(({ session, step, tokens }): EngineStep => {
+      const hidden = step.hidden.subarray(step.done * hiddenSize, (step.done + tokens) * hiddenSize);
+      return { cache: session.cache, hidden, tokens };
+    });
     const start = performance.now();
+    let outputs: Float32Array[];
     try {
-      const output = await this.#engine.run(session.cache, rows, tokens);
-      step.computeSeconds += (performance.now() - start) / 1000;
-      keepReturned(step, output, tokens, hiddenSize);
-      step.done += tokens;
-      if (step.done < step.tokens || session.steps[0] !== step) return;
-      session.steps.shift();
-      step.resolve({ hidden: step.result, computeSeconds: step.computeSeconds });
+      outputs = await this.#engine.run(steps);
     } catch (error) {
-      fail(session, error);
+      for (const { session } of pieces) fail(session, error);
+      return;
     }
+    const seconds = (performance.now() - start) / 1000;
+    for (const [i, piece] of pieces.entries())
+      finishPiece(piece, outputs[i] ?? new Float32Array(0), seconds, hiddenSize);
   }
 }
 
-/** Copies the rows of this chunk that belong to the last `returnTokens` of the step. */
-function keepReturned(step: Step, output: Float32Array, tokens: number, hiddenSize: number): void {
+/** Hands the rows of a piece over; the step's answer goes out with its last piece. */
+function finishPiece(
+  { session, step, tokens }: Piece,
+  output: Float32Array,
+  seconds: number,
+  hiddenSize: number,
+): void {
+  step.computeSeconds += seconds;
   const firstReturned = step.tokens - step.returnTokens;
   const from = Math.max(step.done, firstReturned);
-  const to = step.done + tokens;
-  if (from >= to) return;
-  const rows = output.subarray((from - step.done) * hiddenSize, (to - step.done) * hiddenSize);
-  step.result.set(rows, (from - firstReturned) * hiddenSize);
+  step.done += tokens;
+  if (from < step.done) {
+    const skipped = from - (step.done - tokens);
+    step.result.set(output.subarray(skipped * hiddenSize), (from - firstReturned) * hiddenSize);
+  }
+  // A session that was closed in the meantime has no steps any more.
+  if (step.done < step.tokens || session.steps[0] !== step) return;
+  session.steps.shift();
+  step.resolve({ hidden: step.result, computeSeconds: step.computeSeconds });
 }
 
 function fail(session: Session, error: unknown): void {
