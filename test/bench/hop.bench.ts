@@ -5,12 +5,10 @@
  *
  *   node test/bench/hop.bench.ts
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { createGrpcTransport } from '../../src/adapters/chain-transport/grpc/transport.ts';
+import { BenchServers } from '../support/bench-servers.ts';
 
-const SERVER = fileURLToPath(new URL('../support/bench-server.ts', import.meta.url));
 const HIDDEN = 576;
 const TOKENS = 4_000;
 const ROUNDS = 3;
@@ -19,17 +17,6 @@ interface Cost {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly cpuUs: number;
-}
-
-const children: ChildProcess[] = [];
-
-async function startServer(...argv: string[]): Promise<string> {
-  const child = spawn(process.execPath, [SERVER, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] });
-  children.push(child);
-  const port = await new Promise<string>((resolve) =>
-    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim())),
-  );
-  return `127.0.0.1:${port}`;
 }
 
 async function measure(roundTrip: () => Promise<unknown>, trips: number): Promise<Cost> {
@@ -91,8 +78,9 @@ async function chain(addresses: readonly string[]): Promise<Cost> {
   return cost;
 }
 
-const echoAddress = await startServer('echo');
-const addresses = await Promise.all([1, 2, 3].map(() => startServer('blocks', String(HIDDEN))));
+const servers = new BenchServers();
+const echoAddress = `127.0.0.1:${await servers.start('echo')}`;
+const addresses = await Promise.all([1, 2, 3].map(async () => `127.0.0.1:${await servers.start('blocks', HIDDEN)}`));
 const show = (name: string, cost: Cost, hops = 1): void => {
   const perHop = (value: number): string => (value / hops).toFixed(3).padStart(8);
   process.stdout.write(
@@ -104,4 +92,4 @@ for (let round = 1; round <= ROUNDS; round += 1) {
   show('chain of 1, per token and hop', await chain(addresses.slice(0, 1)));
   show('chain of 3, per token and hop', await chain(addresses), 3);
 }
-for (const child of children) child.stdin?.end();
+servers.stop();

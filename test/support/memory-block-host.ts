@@ -11,6 +11,8 @@ export interface MemoryBlockHostOptions {
   /** Tokens of cache per block. */
   readonly cacheTokens?: number;
   readonly stepMs?: number;
+  /** Of each step, besides `stepMs`. */
+  readonly tokenMs?: number;
   /** Changes a step's output before it is answered. */
   readonly spoil?: (output: Float32Array) => Float32Array | Promise<Float32Array>;
   readonly loadMs?: number;
@@ -104,13 +106,15 @@ export class MemoryBlockHost implements BlockHost {
   ): Promise<{ hidden: Float32Array; computeSeconds: number }> {
     this.stepsAtWork += 1;
     this.stepsRun += 1;
-    if (this.#options.stepMs !== undefined) await sleep(this.#options.stepMs);
+    const { stepMs = 0, tokenMs = 0 } = this.#options;
+    const computeMs = stepMs + tokenMs * tokens;
+    if (computeMs > 0) await sleep(computeMs);
     this.stepsAtWork -= 1;
     const addend = expectedAddend(blocks);
     const output = hidden.slice((tokens - returnTokens) * this.hiddenSize).map((value) => value + addend);
     return {
       hidden: (await this.#options.spoil?.(output)) ?? output,
-      computeSeconds: (this.#options.stepMs ?? 0) / 1000,
+      computeSeconds: computeMs / 1000,
     };
   }
 }
