@@ -19,6 +19,8 @@ export interface LanguageModelOptions {
   readonly threads?: number;
   /** Rows that may wait for the head at once; more are refused with DSP_QUEUE_FULL. */
   readonly maxWaitingRows?: number;
+  /** Longest prompt that is encoded, tokens; by default the model's context. */
+  readonly maxPromptTokens?: number;
   /** Told once when the head's thread dies; every later row is refused with DSP_INTERNAL. */
   readonly onFailure?: (error: DispatcherError) => void;
 }
@@ -35,6 +37,7 @@ interface Parts {
   readonly renderChat: (turns: readonly ChatTurn[]) => string;
   readonly head: WorkerClient<HeadRequest>;
   readonly maxWaitingRows: number;
+  readonly maxPromptTokens: number;
 }
 
 /**
@@ -62,6 +65,7 @@ export async function openLanguageModel(path: string, options: LanguageModelOpti
       renderChat: await createChatRenderer(files),
       head,
       maxWaitingRows: options.maxWaitingRows ?? DEFAULT_MAX_WAITING_ROWS,
+      maxPromptTokens: options.maxPromptTokens ?? config.contextTokens,
     });
   } catch (error) {
     await head.close();
@@ -104,9 +108,19 @@ export class LanguageModel {
     this.#parts = parts;
   }
 
-  /** Token ids, with the special tokens that the model's tokenizer adds around a text. */
+  /**
+   * Token ids, with the special tokens that the model's tokenizer adds around a text.
+   * @throws DispatcherError DSP_CONTEXT_TOO_LONG, at once, for a text that cannot fit the longest prompt: encoding
+   * a megabyte would hold up every other request for seconds
+   */
   encode(text: string): number[] {
-    return this.#parts.encode(text);
+    const { tokenBytes, encode, maxPromptTokens } = this.#parts;
+    const leastTokens = Math.ceil(text.length / tokenBytes.longestBytes);
+    if (leastTokens > maxPromptTokens) {
+      const message = `${text.length} characters are at least ${leastTokens} tokens, and a prompt has at most ${maxPromptTokens}`;
+      throw new DispatcherError('DSP_CONTEXT_TOO_LONG', message);
+    }
+    return encode(text);
   }
 
   /**

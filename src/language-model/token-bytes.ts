@@ -6,6 +6,8 @@ import type { TokenizerFiles } from './weights/model-weights.ts';
 export interface TokenBytes {
   /** UTF-8 bytes that the token stands for; a part of a character at times. Empty for special and unknown tokens. */
   bytesOf(token: number): Uint8Array;
+  /** Bytes of the longest token, special ones included. */
+  readonly longestBytes: number;
   /** True when one space at the very start of a text is not part of it. */
   readonly dropsLeadingSpace: boolean;
 }
@@ -41,7 +43,13 @@ export function readTokenBytes({ tokenizer, path }: TokenizerFiles): TokenBytes 
       ? readMarkedWord
       : undefined;
   if (toBytes === undefined) throw badWeights(path, 'decoder', 'must be ByteLevel, or a sequence with ByteFallback');
+  let longestBytes = 1;
+  for (const [id, text] of texts) {
+    const bytes = specials.has(id) ? Buffer.byteLength(text) : toBytes(text).length;
+    longestBytes = Math.max(longestBytes, bytes);
+  }
   return {
+    longestBytes,
     bytesOf: (token) => {
       const text = texts.get(token);
       return text === undefined || specials.has(token) ? NO_BYTES : toBytes(text);

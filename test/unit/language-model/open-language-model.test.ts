@@ -45,6 +45,15 @@ describe('LanguageModel', () => {
     expect(() => model.embed([token])).toThrow(expect.objectContaining({ code: 'DSP_INVALID_ARGUMENT' }));
   });
 
+  it('refuses a text that cannot fit the context before it encodes it', () => {
+    const start = performance.now();
+    expect(() => model.encode('x'.repeat(50_000_000))).toThrow(
+      expect.objectContaining({ code: 'DSP_CONTEXT_TOO_LONG' }),
+    );
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect(model.encode('x'.repeat(1000)).length).toBeGreaterThan(512);
+  });
+
   it('joins the contents of a conversation by blank lines when there is no chat template', () => {
     const messages = [
       { role: 'system', content: 'Be kind.' },
