@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BlockServiceRig, OPEN, SOON, zeroStep } from '../support/block-service-rig.ts';
 import { RawGrpcCall } from '../support/raw-grpc-call.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 
 describe('limits of the block service', () => {
   const rig = new BlockServiceRig();
@@ -107,5 +108,19 @@ describe('limits of the block service', () => {
       await call.closed;
       expect(call.failureCode).toBe('DSP_INVALID_ARGUMENT');
     }
+  });
+
+  it('frees the sessions of a client whose machine has vanished', async () => {
+    const { address, port, host } = await rig.start({ limits: { pingIntervalMs: 50 } });
+    const proxy = await TcpProxy.start({ targetPort: port });
+    rig.onClose(() => proxy.close());
+    const call = new RawGrpcCall(await rig.connect(proxy.address));
+    call.send({ open: OPEN });
+    await expect.poll(() => host.usage().sessions, SOON).toBe(1);
+    await sleep(200);
+    expect(host.usage().sessions).toBe(1);
+    proxy.pause();
+    await rig.freed(host);
+    await rig.stillServes(address);
   });
 });

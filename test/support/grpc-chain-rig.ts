@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect } from 'vitest';
 import { startBlockService } from '../../src/adapters/block-service/server.ts';
+import type { ChannelPoolLimits } from '../../src/adapters/chain-transport/grpc/channel-pool.ts';
 import { createGrpcTransport } from '../../src/adapters/chain-transport/grpc/transport.ts';
 import type { ChainSession, ChainTransport, OpenChainRequest } from '../../src/application/ports/chain-transport.ts';
 import { MemoryBlockHost, type MemoryBlockHostOptions } from './memory-block-host.ts';
@@ -14,8 +15,8 @@ export const ROW = Float32Array.of(1, 2, 3, 4);
 export class GrpcChainRig {
   readonly #cleanups: (() => unknown)[] = [];
 
-  transport(): ChainTransport {
-    const transport = createGrpcTransport();
+  transport(limits: Partial<ChannelPoolLimits> = {}): ChainTransport {
+    const transport = createGrpcTransport(limits);
     this.onClose(() => transport.close());
     return transport;
   }

@@ -35,7 +35,7 @@ export interface BlockServiceLimits {
   readonly openTimeoutMs: number;
   /** Longest wait of an open session for its next step. */
   readonly idleTimeoutMs: number;
-  /** Between pings on a connection with streams; no answer until the next one ends the connection. */
+  /** Between pings of a connection; one that has not answered by the next is ended. */
   readonly pingIntervalMs: number;
 }
 
@@ -50,6 +50,13 @@ const DEFAULT_LIMITS: BlockServiceLimits = {
 
 /** Room for the windows of a connection and its queued replies; node's default of 10 MB is below them. */
 const MAX_SESSION_MEMORY_MB = 64;
+
+/**
+ * Resets that a connection may spend before it is ended as an attack (CVE-2023-44487). A client resets
+ * the streams of requests that were given up, so a busy dispatcher exceeds the defaults of 1,000 and 33.
+ */
+const STREAM_RESET_BURST = 10_000;
+const STREAM_RESETS_PER_SECOND = 1_000;
 
 export interface BlockService {
   /** Where it listens, `host:port`. */
@@ -74,6 +81,8 @@ export async function startBlockService(options: BlockServiceOptions): Promise<B
 
   const server = createServer({
     maxSessionMemory: MAX_SESSION_MEMORY_MB,
+    streamResetBurst: STREAM_RESET_BURST,
+    streamResetRate: STREAM_RESETS_PER_SECOND,
     settings: {
       initialWindowSize: STREAM_WINDOW_BYTES,
       maxConcurrentStreams: limits.maxStreamsPerConnection,
@@ -141,6 +150,7 @@ function superviseConnection(session: ServerHttp2Session, limits: BlockServiceLi
   session.once('remoteSettings', () => clearTimeout(handshake));
   let isAnswered = true;
   const ping = setInterval(() => {
+    if (session.destroyed) return;
     if (!isAnswered) {
       session.destroy();
       return;

@@ -67,6 +67,7 @@ export class HopLane {
     }
   }
 
+  /** Time in which several steps were under way counts once. */
   timing(): HopTiming {
     return {
       serverId: this.#hop.serverId,

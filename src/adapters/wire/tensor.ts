@@ -17,7 +17,7 @@ export type DecodedTensor =
   | { readonly kind: 'tensor'; readonly rows: number; readonly hidden: Float32Array }
   | { readonly kind: 'malformed'; readonly problem: string };
 
-/** Checks dtype, shape and byte length. The values may share memory with `tensor.data`. */
+/** Checks dtype, shape and byte length. The values are the caller's own. */
 export function decodeTensor(tensor: Tensor__Output | null | undefined, hiddenSize: number): DecodedTensor {
   if (tensor === null || tensor === undefined) return malformed('no tensor');
   if (tensor.dtype !== WIRE_DTYPE) return malformed(`dtype "${tensor.dtype.slice(0, 16)}" in place of "${WIRE_DTYPE}"`);
@@ -45,11 +45,8 @@ function toLittleEndian(hidden: Float32Array): Buffer {
   return IS_LITTLE_ENDIAN ? bytes : Buffer.from(bytes).swap32();
 }
 
+/** Always a copy: a field inside a message seldom starts at a multiple of four bytes, as a Float32Array must. */
 function fromLittleEndian(data: Buffer): Float32Array {
-  if (IS_LITTLE_ENDIAN && data.byteOffset % BYTES === 0) {
-    return new Float32Array(data.buffer, data.byteOffset, data.byteLength / BYTES);
-  }
-  // A Float32Array must start at a multiple of four bytes; a field inside a message seldom does.
   const copy = new Float32Array(data.byteLength / BYTES);
   const bytes = Buffer.from(copy.buffer);
   data.copy(bytes);

@@ -4,7 +4,7 @@ import { parseHostPort } from '../../wire/address.ts';
 import { MAX_MESSAGE_BYTES, STREAM_WINDOW_BYTES } from '../../wire/limits.ts';
 
 export interface ChannelPoolLimits {
-  /** Connections to one server: one carries about 650 round trips a second less than four do. */
+  /** Connections to one server: several carry more round trips a second than one. */
   readonly maxChannelsPerServer: number;
   /** Streams of a connection from which the next session opens another one. */
   readonly streamsPerChannel: number;
@@ -97,11 +97,7 @@ export class ChannelPool {
       (least.streams < this.#limits.streamsPerChannel || channels.length >= this.#limits.maxChannelsPerServer)
     )
       return least;
-    // A number that differs per channel keeps grpc-js from treating two of them as one.
-    const client = new Client(`dns:${address}`, credentials.createInsecure(), {
-      ...OPTIONS,
-      'daisychain.channel': channels.length,
-    });
+    const client = new Client(`dns:${address}`, credentials.createInsecure(), OPTIONS);
     const added: PooledChannel = { client, streams: 0 };
     channels.push(added);
     return added;

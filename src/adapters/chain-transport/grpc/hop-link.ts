@@ -14,6 +14,9 @@ import { decodeTensor, encodeTensor, WIRE_DTYPE } from '../../wire/tensor.ts';
 import type { HopLink, HopListener, HopStep } from '../hop-link.ts';
 import type { ChannelLease, ChannelPool } from './channel-pool.ts';
 
+/** How long a server may take to end a stream that was ended in order, milliseconds. */
+const FAREWELL_MS = 5_000;
+
 const asIs = (message: Buffer): Buffer => message;
 
 /** Opens one `BlockServer.Session` stream. @throws DispatcherError as `ChannelPool.lease` */
@@ -34,7 +37,10 @@ class GrpcHopLink implements HopLink {
   readonly #hiddenSize: number;
   readonly #serverId: string;
   readonly #listener: HopListener;
+  #isOpen = false;
+  #unanswered = 0;
   #isOver = false;
+  #farewell: NodeJS.Timeout | undefined;
 
   constructor(
     stream: ClientDuplexStream<Buffer, Buffer>,
@@ -69,6 +75,7 @@ class GrpcHopLink implements HopLink {
 
   send(step: HopStep): void {
     if (this.#isOver) return;
+    this.#unanswered += 1;
     const { index, position, returnTokens } = step;
     // What `write` answers is not waited for: the steps in flight are bounded, and so is each of them.
     this.#stream.write(
@@ -78,10 +85,21 @@ class GrpcHopLink implements HopLink {
     );
   }
 
+  /**
+   * An idle session ends in order; one with a step under way is reset, so that the server hears of it
+   * before the step is done. Resets are the exception: HTTP/2 servers end a connection, with all its
+   * sessions, on which they come often (CVE-2023-44487).
+   */
   close(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#lease.release();
-    this.#stream.cancel();
+    if (this.#isOpen && this.#unanswered === 0) {
+      this.#stream.end();
+      this.#farewell = setTimeout(() => this.#stream.cancel(), FAREWELL_MS).unref();
+    } else {
+      this.#stream.cancel();
+    }
   }
 
   #receive(message: Buffer): void {
@@ -96,8 +114,12 @@ class GrpcHopLink implements HopLink {
     if (reply.result) {
       const tensor = decodeTensor(reply.result.hidden, this.#hiddenSize);
       if (tensor.kind === 'malformed') this.#fail('DSP_BAD_OUTPUT', `answered with ${tensor.problem}`);
-      else this.#listener.answered(reply.result.index, tensor.hidden, reply.result.computeSeconds);
+      else {
+        this.#unanswered -= 1;
+        this.#listener.answered(reply.result.index, tensor.hidden, reply.result.computeSeconds);
+      }
     } else if (reply.opened) {
+      this.#isOpen = true;
       this.#listener.opened();
     } else if (reply.failure) {
       this.#fail(failureCodeOf(reply.failure.code), `refused: ${printablePeerText(reply.failure.message)}`);
@@ -107,6 +129,7 @@ class GrpcHopLink implements HopLink {
   }
 
   #streamEnded(status: StatusObject): void {
+    clearTimeout(this.#farewell);
     if (this.#isOver) return;
     const why = status.code === GRPC_STATUS.ok ? 'ended the stream' : `is lost: ${connectionProblem(status.details)}`;
     this.#fail(codeOfStreamEnd(status.code), why);

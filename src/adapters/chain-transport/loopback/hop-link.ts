@@ -48,12 +48,18 @@ class LoopbackHopLink implements HopLink {
 
   send(step: HopStep): void {
     if (this.#isOver || this.#session === undefined) return;
-    this.#session.step(step.hidden, step.tokens, step.returnTokens).then(
-      (result) => {
-        if (!this.#isOver) this.#listener.answered(step.index, result.hidden, result.computeSeconds);
-      },
-      (error) => this.#refused(error),
-    );
+    void this.#run(this.#session, step);
+  }
+
+  async #run(session: BlockSession, { index, hidden, tokens, returnTokens }: HopStep): Promise<void> {
+    let result: Awaited<ReturnType<BlockSession['step']>>;
+    try {
+      result = await session.step(hidden, tokens, returnTokens);
+    } catch (error) {
+      this.#refused(error);
+      return;
+    }
+    if (!this.#isOver) this.#listener.answered(index, result.hidden, result.computeSeconds);
   }
 
   close(): void {
