@@ -110,9 +110,9 @@ class PipelinedSession implements ChainSession {
   }
 
   forward(hidden: Float32Array, tokens: number, returnTokens: number): Promise<Float32Array> {
-    const problem = this.#ended ?? this.#refusalOf(hidden, tokens, returnTokens);
-    if (problem !== undefined) return Promise.reject(problem);
     const answer = new Promise<Float32Array>((resolve, reject) => {
+      const problem = this.#ended ?? this.#refusalOf(hidden, tokens, returnTokens);
+      if (problem !== undefined) throw problem;
       const { hiddenSize } = this.#request;
       const rowsPerStep = maxRowsPerStep(hiddenSize);
       const stepsLeft = Math.ceil(tokens / rowsPerStep);
