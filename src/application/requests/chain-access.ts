@@ -4,6 +4,8 @@ import type { TransportHop } from '../ports/chain-transport.ts';
 
 /** What running a request needs to know of the swarm. */
 export interface ChainAccess {
+  /** Chains that accept requests now, fastest first. */
+  readonly chains: readonly Chain[];
   /**
    * Where the chain's servers are reached now.
    * @throws DispatcherError DSP_SERVER_LOST when one of them has left meanwhile

@@ -13,6 +13,7 @@ import type { LanguageModel } from '../ports/language-model.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
+import type { RecentRequests } from './recent-requests.ts';
 import { RequestRecord } from './request-record.ts';
 import { RunningRequest } from './running-request.ts';
 import { runTokenLoop } from './token-loop.ts';
@@ -38,6 +39,8 @@ export interface GenerateTextDependencies {
   /** Unguessable ids for jobs and sessions. */
   readonly newId: () => string;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Keeps where the time of each request went. */
+  readonly journal: RecentRequests;
 }
 
 /** A request after validation. */
@@ -92,9 +95,11 @@ export class GenerateText implements InferenceService {
   }
 
   async generateTogether(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<readonly AdmittedJob[]> {
-    const { clock, dispatcher, telemetry } = this.#deps;
+    const { clock, dispatcher, journal, model, telemetry } = this.#deps;
     const checked = requests.map((request) => this.#check(request));
-    const records = checked.map(() => new RequestRecord(clock, telemetry));
+    const records = checked.map(
+      ({ request }) => new RequestRecord(clock, telemetry, journal.open(request.requestId, model.id)),
+    );
     const jobs = checked.map(({ request }) => ({
       id: this.#deps.newId(),
       deadlineMs: clock.nowMs() + Math.min(request.deadlineMs ?? Number.POSITIVE_INFINITY, this.#options.maxWaitMs),
@@ -180,6 +185,7 @@ export class GenerateText implements InferenceService {
       for await (const event of tokens) {
         running.record.observe(event, promptTokens.length);
         yield event;
+        running.record.story?.tokenTaken();
       }
       running.finish('completed');
     } catch (error) {

@@ -3,8 +3,12 @@ import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { GenerationEvent } from '../ports/inference.ts';
 import type { RequestOutcome, Telemetry } from '../ports/telemetry.ts';
+import type { RequestStory } from './request-story.ts';
 
-/** The times and counts of one request, reported to telemetry exactly once, at its end. */
+/**
+ * The times and counts of one request, reported to telemetry exactly once, at its end. Where it has a
+ * story, that is told the same, for whoever asks about this one request.
+ */
 export class RequestRecord {
   readonly #clock: Clock;
   readonly #telemetry: Telemetry;
@@ -15,10 +19,12 @@ export class RequestRecord {
   #promptTokens = 0;
   #completionTokens = 0;
   #finishReason: 'stop' | 'length' | undefined;
+  readonly story: RequestStory | undefined;
 
-  constructor(clock: Clock, telemetry: Telemetry) {
+  constructor(clock: Clock, telemetry: Telemetry, story?: RequestStory) {
     this.#clock = clock;
     this.#telemetry = telemetry;
+    this.story = story;
     this.#arrivedMs = clock.nowMs();
   }
 
@@ -38,6 +44,7 @@ export class RequestRecord {
       this.#lastTokenMs = this.#clock.nowMs();
       this.#firstTokenMs ??= this.#lastTokenMs;
       this.#completionTokens += 1;
+      this.story?.tokenMade(this.#lastTokenMs, promptTokens);
     } else if (event.kind === 'end') {
       this.#finishReason = event.finishReason;
       this.#completionTokens = event.completionTokens;
@@ -55,6 +62,7 @@ export class RequestRecord {
   }
 
   #report(outcome: RequestOutcome): void {
+    this.story?.ended(outcome);
     const seconds = (untilMs: number | undefined): number | undefined =>
       untilMs === undefined ? undefined : (untilMs - this.#arrivedMs) / 1000;
     const first = this.#firstTokenMs;

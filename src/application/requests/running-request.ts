@@ -35,6 +35,7 @@ export class RunningRequest {
     this.hopCount = ticket.chain.hops.length;
     this.#client = client;
     deps.running.add(this);
+    record.story?.chainTaken(ticket.chain, deps.chains.chains);
     client.addEventListener('abort', this.#onClientLeft, { once: true });
     if (client.aborted) this.finish('cancelled');
   }
@@ -46,6 +47,7 @@ export class RunningRequest {
 
   adopt(session: ChainSession): void {
     this.#session = session;
+    this.record.story?.chainOpened(session);
     if (!this.#isFinished) return;
     session.close();
     throw new DispatcherError('DSP_CANCELLED', 'the client left while its chain was opened');

@@ -8,12 +8,13 @@ import { DEFAULT_HTTP_OPTIONS } from '../../adapters/http/http-options.ts';
 import { PrometheusMetrics } from '../../adapters/observability/metrics.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { systemClock } from '../../adapters/system/system-clock.ts';
+import type { ChainTransport } from '../../application/ports/chain-transport.ts';
 import { GenerateText } from '../../application/requests/generate-text.ts';
 import { JobDispatcher } from '../../application/requests/job-dispatcher.ts';
 import { LeaseChain } from '../../application/requests/lease-chain.ts';
 import { Leases } from '../../application/requests/leases.ts';
+import { RecentRequests } from '../../application/requests/recent-requests.ts';
 import { LiveSwarmView } from '../../application/swarm/live-swarm-view.ts';
-import type { ChainTransport } from '../../application/ports/chain-transport.ts';
 import { Swarm } from '../../application/swarm/swarm.ts';
 import type { Config } from '../../config/schema.ts';
 import { phaseOf } from '../../domain/membership/member.ts';
@@ -35,6 +36,9 @@ const SPEED_CHANGE_THRESHOLD = 0.25;
 const CHAIN_LEASE_MS = 30_000;
 
 const MAX_CHAIN_LEASES = 10_000;
+
+/** Requests that ended and can still be asked about. */
+const JOURNAL_CAPACITY = 10_000;
 
 /** The ready line waits this long for servers that still load once a first chain serves, ms. */
 const STRAGGLER_MS = 1_000;
@@ -119,8 +123,19 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     },
   );
   const transport = createGrpcTransport();
+  const journal = new RecentRequests(clock, JOURNAL_CAPACITY);
   const generateText = new GenerateText(
-    { model, dispatcher, chains: swarm, transport, telemetry, clock, newId: newRandomId, log: note('requests') },
+    {
+      model,
+      dispatcher,
+      chains: swarm,
+      transport,
+      telemetry,
+      clock,
+      newId: newRandomId,
+      log: note('requests'),
+      journal,
+    },
     {
       sessionTokens,
       prefillChunkTokens: config.model.prefill_chunk_tokens,
@@ -181,6 +196,7 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     inference: generateText,
     metrics: telemetry,
     swarm: view,
+    journal,
     log: log.child({ component: 'http' }),
     options: {
       ...DEFAULT_HTTP_OPTIONS,

@@ -130,9 +130,16 @@ export function toRequestTimesDocument(times: RequestTimes): RequestTimesDocumen
     total_seconds: times.totalSeconds,
     queue_seconds: times.queueSeconds ?? null,
     first_token_seconds: times.firstTokenSeconds ?? null,
+    client_seconds: times.clientSeconds,
     chains: times.chains.map((chain) => ({
       chain_id: chain.chainId,
+      choice:
+        chain.choice === undefined ? null : { position: chain.choice.position, chain_count: chain.choice.chainCount },
       started_after_seconds: chain.startedAfterSeconds,
+      opening_seconds: chain.openingSeconds ?? null,
+      prefill_seconds: chain.prefillSeconds ?? null,
+      decode_seconds: chain.decodeSeconds ?? null,
+      tokens: chain.tokens,
       hops: chain.hops.map((hop) => ({
         server_id: hop.serverId,
         first_block: hop.firstBlock,

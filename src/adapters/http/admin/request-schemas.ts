@@ -13,10 +13,21 @@ export const requestTimesSchema = z.object({
   total_seconds: seconds,
   queue_seconds: seconds.nullable(),
   first_token_seconds: seconds.nullable().describe('From arrival to the first token.'),
+  client_seconds: seconds.describe('Between tokens, waiting for the client to take the last one.'),
   chains: z.array(
     z.object({
       chain_id: z.string(),
+      choice: z
+        .object({
+          position: z.int().describe('1 is the fastest chain; the faster ones had no free slot.'),
+          chain_count: z.int(),
+        })
+        .nullable(),
       started_after_seconds: seconds,
+      opening_seconds: seconds.nullable().describe('Reserving the caches at every hop.'),
+      prefill_seconds: seconds.nullable().describe("The prompt's way through the chain, to its first token."),
+      decode_seconds: seconds.nullable().describe('From its first to its last token.'),
+      tokens: z.int().describe('Output tokens generated on it.'),
       hops: z.array(
         z.object({
           server_id: z.string(),

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ChainSession, ChainTransport } from '../../../../src/application/ports/chain-transport.ts';
+import type { GenerationEvent, GenerationRequest } from '../../../../src/application/ports/inference.ts';
 import type { ChainAccess } from '../../../../src/application/requests/chain-access.ts';
 import { GenerateText } from '../../../../src/application/requests/generate-text.ts';
 import { JobDispatcher } from '../../../../src/application/requests/job-dispatcher.ts';
-import type { ChainSession, ChainTransport } from '../../../../src/application/ports/chain-transport.ts';
-import type { GenerationEvent, GenerationRequest } from '../../../../src/application/ports/inference.ts';
+import { RecentRequests } from '../../../../src/application/requests/recent-requests.ts';
 import { chainId } from '../../../../src/domain/model/chain.ts';
 import { ArrivalRate } from '../../../../src/domain/planning/arrival-rate.ts';
 import { Scheduler } from '../../../../src/domain/scheduling/scheduler.ts';
@@ -65,6 +66,7 @@ describe('generating text', () => {
     dispatcher.adoptPlan({ epoch: 1, chains: [CHAIN], serverSlots: new Map([['s', 18]]) });
     const failures: string[] = [];
     const chains: ChainAccess = {
+      chains: [CHAIN],
       resolveHops: () => [{ serverId: 's', address: '127.0.0.1:1', firstBlock: 0, blockCount: 6 }],
       reportFailure: (error) => failures.push(error.code),
       reportService: () => undefined,
@@ -75,7 +77,17 @@ describe('generating text', () => {
     const telemetry = new RecordingTelemetry();
     let ids = 0;
     const generate = new GenerateText(
-      { model, dispatcher, chains, transport, telemetry, clock, newId: () => `id${ids++}`, log: () => undefined },
+      {
+        model,
+        dispatcher,
+        chains,
+        transport,
+        telemetry,
+        clock,
+        newId: () => `id${ids++}`,
+        log: () => undefined,
+        journal: new RecentRequests(clock, 10),
+      },
       { sessionTokens: 512, prefillChunkTokens: 4, stepTimeoutMs: 1_000, maxWaitMs: 60_000, createdUnixSeconds: 0 },
     );
     return { scheduler, transport, telemetry, generate, failures };
