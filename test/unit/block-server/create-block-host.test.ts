@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fc } from '@fast-check/vitest';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { BlockHost, BlockSession } from '../../../src/application/ports/block-host.ts';
-import { createBlockHost } from '../../../src/block-server/create-block-host.ts';
+import type { BlockSession, BlockHost as Host } from '../../../src/application/ports/block-host.ts';
+import type { ComputeRequest } from '../../../src/block-server/compute-messages.ts';
+import { BlockHost, createBlockHost } from '../../../src/block-server/create-block-host.ts';
+import type { DispatcherError } from '../../../src/domain/shared/errors.ts';
+import { WorkerClient } from '../../../src/language-model/runtime/worker-client.ts';
+import { openModelWeights } from '../../../src/language-model/weights/open-model-weights.ts';
 import { safetensorsBytes } from '../../support/safetensors-bytes.ts';
 import { TINY_AUSTEN } from '../../support/tiny-austen.ts';
 
@@ -20,7 +24,7 @@ async function settled(condition: () => boolean): Promise<void> {
 
 describe('a block host with every block', () => {
   const CACHE_BYTES = 6 * 400 * TOKEN_BYTES;
-  let host: BlockHost;
+  let host: Host;
   beforeAll(async () => {
     host = await createBlockHost({ modelPath: TINY_AUSTEN, memoryBytes: 6 * BLOCK_BYTES + CACHE_BYTES });
     await host.host({ firstBlock: 0, blockCount: 6 }, CACHE_BYTES);
@@ -185,7 +189,7 @@ describe('a block host with every block', () => {
 
 describe('a block host that moves', () => {
   const memoryBytes = 4 * BLOCK_BYTES + 100 * TOKEN_BYTES;
-  let host: BlockHost;
+  let host: Host;
   beforeAll(async () => {
     host = await createBlockHost({ modelPath: TINY_AUSTEN, memoryBytes });
   });
@@ -280,5 +284,33 @@ describe('a block host with bad weights', () => {
       code: 'DSP_INVALID_ARGUMENT',
       param: 'memoryBytes',
     });
+  });
+});
+
+describe('a block host whose thread dies', () => {
+  it('reports it once, rejects what waits and what follows, and counts no session any more', async () => {
+    const failures: DispatcherError[] = [];
+    const compute = new WorkerClient<ComputeRequest>(
+      new URL('../../fixtures/workers/failing-compute-worker.ts', import.meta.url),
+      'block compute',
+      (error) => failures.push(error),
+    );
+    const weights = await openModelWeights(TINY_AUSTEN);
+    const host: Host = new BlockHost('tiny-austen', weights.config, 'sha256:x', 6 * BLOCK_BYTES, compute);
+    await weights.close();
+    await host.host({ firstBlock: 0, blockCount: 4 }, 100 * TOKEN_BYTES);
+    const session = host.openSession({ firstBlock: 0, blockCount: 4 }, 20);
+    const steps = await Promise.allSettled([session.step(hidden(2), 2, 1), session.step(hidden(1), 1, 1)]);
+    for (const step of steps) expect(step).toMatchObject({ status: 'rejected', reason: { code: 'DSP_INTERNAL' } });
+    expect(failures).toEqual([expect.objectContaining({ message: expect.stringContaining('out of memory') })]);
+    expect(host.hosted()).toBeUndefined();
+    expect(() => host.openSession({ firstBlock: 0, blockCount: 1 }, 1)).toThrow(
+      expect.objectContaining({ code: 'DSP_SPAN_NOT_HOSTED' }),
+    );
+    session.close();
+    await settled(() => host.usage().sessions === 0);
+    await expect(host.host({ firstBlock: 0, blockCount: 6 }, 0)).rejects.toMatchObject({ code: 'DSP_INTERNAL' });
+    await host.close();
+    expect(failures).toHaveLength(1);
   });
 });
