@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Chain } from '../../src/domain/model/chain.ts';
+import { type Chain, chainId } from '../../src/domain/model/chain.ts';
 import type { SchedulingEffect } from '../../src/domain/scheduling/effects.ts';
 import { Scheduler } from '../../src/domain/scheduling/scheduler.ts';
 import { createRng, type Rng } from '../../src/domain/shared/rng.ts';
@@ -14,6 +14,7 @@ const SEED = Number(process.env['TEST_SEED'] ?? 20_260_414);
 class Ledger {
   readonly running = new Map<string, { readonly chain: Chain; readonly epoch: number }>();
   readonly waiting: string[] = [];
+  readonly displaced: string[] = [];
 
   apply(effects: readonly SchedulingEffect[], epoch: number): void {
     for (const effect of effects) {
@@ -21,16 +22,32 @@ class Ledger {
       if (effect.kind === 'assigned') {
         // INV-5: first in, first out.
         if (at >= 0) expect(at).toBe(0);
+        // Who lost its chain goes before everybody who has not run yet.
+        if (this.displaced.length > 0) expect(effect.jobId).toBe(this.displaced[0]);
         expect(effect.epoch).toBe(epoch);
         this.running.set(effect.jobId, { chain: effect.chain, epoch });
       }
       if (at >= 0) this.waiting.splice(at, 1);
+      const ahead = this.displaced.indexOf(effect.jobId);
+      if (ahead >= 0) this.displaced.splice(ahead, 1);
     }
   }
 }
 
 function pick<Item>(items: readonly Item[], rng: Rng): Item {
   return items[Math.floor(rng.next() * items.length)] as Item;
+}
+
+/** The chain itself, or hops of its own: the first server gives its last block to the second one. */
+function movedChain(chain: Chain, rng: Rng): Chain {
+  const [first, second, ...rest] = chain.hops;
+  if (rng.next() < 0.5 || first === undefined || second === undefined || first.blockCount < 2) return chain;
+  const hops = [
+    { ...first, blockCount: first.blockCount - 1 },
+    { ...second, firstBlock: second.firstBlock - 1, blockCount: second.blockCount + 1 },
+    ...rest,
+  ];
+  return { ...chain, id: chainId(hops), hops };
 }
 
 test(`${COMMANDS} random commands have the effects of a naive model and uphold the invariants`, () => {
@@ -41,7 +58,7 @@ test(`${COMMANDS} random commands have the effects of a naive model and uphold t
   let nowMs = 0;
   let epoch = 0;
   let jobs = 0;
-  const seen = { assigned: 0, rejected: 0, expired: 0, retired: 0 };
+  const seen = { assigned: 0, rejected: 0, expired: 0, retired: 0, moved: 0, stayed: 0, displaced: 0 };
 
   for (let command = 0; command < COMMANDS; command += 1) {
     nowMs += rng.next() * 2;
@@ -80,6 +97,27 @@ test(`${COMMANDS} random commands have the effects of a naive model and uphold t
       real = scheduler.complete(id, outcome, nowMs);
       expected = naive.complete(id, outcome, nowMs);
       ledger.apply(real, epoch);
+    } else if (draw < 0.93 && ledger.running.size > 0) {
+      const id = pick([...ledger.running.keys()], rng);
+      ledger.running.delete(id);
+      ledger.displaced.push(id);
+      const deadlineMs = nowMs + rng.next() * 20 - 0.1;
+      real = scheduler.displace(id, deadlineMs, nowMs);
+      expected = naive.displace(id, deadlineMs, nowMs);
+      ledger.apply(real, epoch);
+      seen.displaced += 1;
+    } else if (draw < 0.97 && ledger.running.size > 0 && scheduler.chains.length > 0) {
+      const id = pick([...ledger.running.keys()], rng);
+      const { epoch: epochBefore } = ledger.running.get(id) as { epoch: number };
+      const chain = movedChain(pick(scheduler.chains, rng).chain, rng);
+      const moved = scheduler.moveJob(id, chain, nowMs);
+      const movedNaively = naive.moveJob(id, chain, nowMs);
+      expect(moved === undefined, `command ${command}, seed ${SEED}`).toBe(movedNaively === undefined);
+      if (moved !== undefined) ledger.running.set(id, { chain, epoch: epochBefore });
+      real = moved ?? [];
+      expected = movedNaively ?? [];
+      ledger.apply(real, epoch);
+      seen[moved === undefined ? 'stayed' : 'moved'] += 1;
     } else {
       real = scheduler.advance(nowMs);
       expected = naive.advance(nowMs);

@@ -1,3 +1,4 @@
+import type { Chain } from '../model/chain.ts';
 import type { CompletionOutcome, Job } from '../model/job.ts';
 import { invariant } from '../shared/invariant.ts';
 import { type HeapItem, MinHeap } from '../shared/min-heap.ts';
@@ -14,6 +15,8 @@ export interface SchedulerOptions {
 interface WaitingJob extends QueueNode, HeapItem {
   readonly job: Job;
   readonly arrivedMs: number;
+  /** Which of the two queues it is in. */
+  readonly queue: FifoQueue<WaitingJob>;
 }
 
 interface RunningJob {
@@ -37,14 +40,17 @@ const NOTHING: readonly SchedulingEffect[] = [];
  * Decides which job runs on which chain. Pure and deterministic: events in, effects out, time as an
  * argument (milliseconds of any monotonic clock). The service and the simulator run this same class.
  *
- * One central first-in-first-out queue with a bound; JFFC picks the chain. A job holds its slot from
- * `assigned` until `complete`. It never throws for load or for what a client does; an unknown or
+ * One central first-in-first-out queue with a bound; JFFC picks the chain. Jobs that
+ * lost their chain while they ran wait in a queue of their own, ahead of it. A job holds its slot from
+ * `assigned` until `complete`, `displace` or a move. It never throws for load or for what a client does; an unknown or
  * repeated job id is a bug of the caller.
  */
 export class Scheduler {
   readonly counts: JobCounts = { arrived: 0, completed: 0, cancelled: 0, failed: 0, rejected: 0, expired: 0 };
   readonly #table = new SlotTable();
   readonly #queue: FifoQueue<WaitingJob>;
+  /** Jobs that ran and lost their chain: they go first. As many as ran at once, at most. */
+  readonly #displaced = new FifoQueue<WaitingJob>(Number.MAX_SAFE_INTEGER);
   readonly #deadlines = new MinHeap<WaitingJob>();
   readonly #waiting = new Map<string, WaitingJob>();
   readonly #running = new Map<string, RunningJob>();
@@ -59,8 +65,9 @@ export class Scheduler {
     return this.#table.epoch;
   }
 
+  /** Jobs that wait, those that lost their chain included. */
   get queueLength(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#displaced.length;
   }
 
   get queueLimit(): number {
@@ -88,7 +95,8 @@ export class Scheduler {
 
   /** When the oldest waiting job arrived, or undefined. */
   oldestArrivalMs(): number | undefined {
-    return this.#queue.peek()?.arrivedMs;
+    const times = [this.#displaced.peek()?.arrivedMs, this.#queue.peek()?.arrivedMs].filter((ms) => ms !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** A new job: assigned at once, queued (no effect), or rejected. */
@@ -107,12 +115,12 @@ export class Scheduler {
       return [{ kind: 'expired', jobId: job.id, queuedMs: 0 }];
     }
     // First in, first out: nobody overtakes the head of the queue, which waits only while no chain has room.
-    if (this.#queue.length === 0) {
+    if (this.queueLength === 0) {
       const state = pickFastestFreeChain(this.#table);
       if (state !== undefined) return [this.#assign(job, nowMs, nowMs, state)];
     }
     if (this.#queue.isFull) return this.#reject(job, 'queue_full');
-    this.#enqueue(job, nowMs);
+    this.#enqueue(this.#queue, job, nowMs);
     return NOTHING;
   }
 
@@ -122,9 +130,10 @@ export class Scheduler {
    */
   canAdmit(count: number, nowMs: number): boolean {
     if (!this.#isAccepting || this.#table.chains.length === 0) return true; // each is then rejected for the same reason
-    const overdue = [...this.#queue].filter((waiting) => waiting.key <= nowMs).length;
-    const waiting = this.#queue.length - overdue;
-    const free = waiting > 0 ? 0 : this.#table.freeSlots();
+    const waits = (waiting: WaitingJob): boolean => waiting.key > nowMs;
+    const waiting = [...this.#queue].filter(waits).length;
+    const isBehind = waiting > 0 || [...this.#displaced].some(waits);
+    const free = isBehind ? 0 : this.#table.freeSlots();
     return count <= free + this.#queue.limit - waiting;
   }
 
@@ -142,6 +151,37 @@ export class Scheduler {
     this.#leaveQueue(waiting);
     this.counts[outcome] += 1;
     return this.#startWaiting(nowMs);
+  }
+
+  /**
+   * A running job goes on over other hops, which need not be a chain of the plan: it frees the old ones and
+   * takes the new ones at once, before anybody who waits. Undefined, and nothing changed: a server lacks room.
+   */
+  moveJob(jobId: string, chain: Chain, nowMs: number): readonly SchedulingEffect[] | undefined {
+    const running = this.#running.get(jobId);
+    invariant(running !== undefined, 'only a running job moves');
+    const state = this.#table.move(running.state, chain);
+    if (state === undefined) return undefined;
+    this.#running.set(jobId, { state, epoch: running.epoch });
+    return this.#startWaiting(nowMs);
+  }
+
+  /**
+   * A running job lost its chain: it gives everything back and waits for a chain of the plan, ahead of
+   * all jobs that have not run yet, until `deadlineMs`. It may be assigned at once.
+   */
+  displace(jobId: string, deadlineMs: number, nowMs: number): readonly SchedulingEffect[] {
+    const running = this.#running.get(jobId);
+    invariant(running !== undefined, 'only a running job is displaced');
+    this.#running.delete(jobId);
+    this.#table.release(running.state);
+    this.#enqueue(this.#displaced, { id: jobId, deadlineMs }, nowMs);
+    return this.#startWaiting(nowMs);
+  }
+
+  /** Blocks for which a server has cache for one more job. */
+  freeSlotsAt(serverId: string): number {
+    return this.#table.freeSlotsAt(serverId);
   }
 
   /** Time has passed: jobs whose deadline is over leave the queue. */
@@ -185,7 +225,7 @@ export class Scheduler {
   #startWaiting(nowMs: number): readonly SchedulingEffect[] {
     const expired = this.advance(nowMs);
     let effects: SchedulingEffect[] | undefined = expired.length === 0 ? undefined : [...expired];
-    for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
+    for (let head = this.#head(); head !== undefined; head = this.#head()) {
       const state = pickFastestFreeChain(this.#table);
       if (state === undefined) break;
       this.#leaveQueue(head);
@@ -193,6 +233,11 @@ export class Scheduler {
       effects.push(this.#assign(head.job, head.arrivedMs, nowMs, state));
     }
     return effects ?? NOTHING;
+  }
+
+  /** Who is next. */
+  #head(): WaitingJob | undefined {
+    return this.#displaced.peek() ?? this.#queue.peek();
   }
 
   #assign(job: Job, arrivedMs: number, nowMs: number, state: ChainState): SchedulingEffect {
@@ -203,12 +248,13 @@ export class Scheduler {
     return { kind: 'assigned', jobId: job.id, chain: state.chain, epoch, queuedMs: nowMs - arrivedMs };
   }
 
-  #enqueue(job: Job, nowMs: number): void {
+  #enqueue(queue: FifoQueue<WaitingJob>, job: Job, nowMs: number): void {
     const sequence = this.#sequence;
     this.#sequence += 1;
     const key = job.deadlineMs ?? Number.POSITIVE_INFINITY;
     const waiting: WaitingJob = {
       job,
+      queue,
       arrivedMs: nowMs,
       key,
       sequence,
@@ -216,13 +262,13 @@ export class Scheduler {
       next: undefined,
       previous: undefined,
     };
-    this.#queue.enqueue(waiting);
+    queue.enqueue(waiting);
     this.#waiting.set(job.id, waiting);
     if (job.deadlineMs !== undefined) this.#deadlines.push(waiting);
   }
 
   #leaveQueue(waiting: WaitingJob): void {
-    this.#queue.remove(waiting);
+    waiting.queue.remove(waiting);
     this.#deadlines.remove(waiting);
     this.#waiting.delete(waiting.job.id);
   }

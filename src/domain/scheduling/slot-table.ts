@@ -1,4 +1,4 @@
-import { type Chain, hopsKey } from '../model/chain.ts';
+import { type Chain, type Hop, hopsKey } from '../model/chain.ts';
 import { invariant } from '../shared/invariant.ts';
 import { RankSet } from './rank-set.ts';
 
@@ -140,6 +140,35 @@ export class SlotTable {
     }
   }
 
+  /**
+   * Moves one job of `from` to `chain`, which need not be of the plan: the old hops are freed and the new
+   * ones taken at once. Only the servers' cache limits it. Undefined, and nothing changed: a server lacks room.
+   */
+  move(from: ChainState, chain: Chain): ChainState | undefined {
+    const wanted = blocksByServer(chain.hops);
+    const held = blocksByServer(from.chain.hops);
+    for (const [id, blocks] of wanted) {
+      const server = this.#servers.get(id);
+      if (server !== undefined && server.used - (held.get(id) ?? 0) + blocks > server.slots) return undefined;
+    }
+    this.release(from);
+    const state = this.#stateOf(chain);
+    const excess = excessOf(state);
+    state.busy += 1;
+    this.#excess += excessOf(state) - excess;
+    if (state.rank >= 0 && state.busy >= state.chain.slots) this.#open.delete(state.rank);
+    for (let i = 0; i < state.servers.length; i += 1) {
+      (state.servers[i] as ServerState).used += (state.chain.hops[i] as { blockCount: number }).blockCount;
+    }
+    return state;
+  }
+
+  /** Cache slots of a server that no running job holds: blocks of one job each, at least 0. */
+  freeSlotsAt(serverId: string): number {
+    const server = this.#servers.get(serverId);
+    return server === undefined ? Number.POSITIVE_INFINITY : Math.max(0, server.slots - server.used);
+  }
+
   release(state: ChainState): void {
     invariant(state.busy > 0, 'a slot is released once for each time it was acquired');
     const excess = excessOf(state);
@@ -163,6 +192,17 @@ export class SlotTable {
     );
   }
 
+  /** The chain of these hops, or a new one outside the plan. */
+  #stateOf(chain: Chain): ChainState {
+    const key = hopsKey(chain.hops);
+    let state = this.#byKey.get(key);
+    if (state === undefined) {
+      state = { key, chain, rank: -1, busy: 0, servers: chain.hops.map((hop) => this.#server(hop.serverId)) };
+      this.#byKey.set(key, state);
+    }
+    return state;
+  }
+
   #server(id: string): ServerState {
     let server = this.#servers.get(id);
     if (server === undefined) {
@@ -178,6 +218,12 @@ export class SlotTable {
     for (const state of this.#byKey.values()) for (const server of state.servers) referred.add(server.id);
     for (const id of this.#servers.keys()) if (!referred.has(id) && !plan.serverSlots.has(id)) this.#servers.delete(id);
   }
+}
+
+function blocksByServer(hops: readonly Hop[]): Map<string, number> {
+  const blocks = new Map<string, number>();
+  for (const { serverId, blockCount } of hops) blocks.set(serverId, (blocks.get(serverId) ?? 0) + blockCount);
+  return blocks;
 }
 
 /** Jobs of a chain beyond what the current plan gives it. */
