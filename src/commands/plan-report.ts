@@ -1,6 +1,7 @@
 import type { SwarmFile } from '../config/swarm-file.ts';
 import type { FeasiblePlan, PlacementPolicy, PlanningObjective, PlanningResult } from '../domain/model/plan.ts';
 import { endBlock } from '../domain/model/span.ts';
+import { textTable } from './text-table.ts';
 
 export interface PlanSettings {
   readonly placementPolicy: PlacementPolicy;
@@ -57,7 +58,7 @@ export function planTable(swarm: SwarmFile, result: PlanningResult, settings: Pl
     '',
     ...facts(result, settings),
     '',
-    ...table(
+    ...textTable(
       ['server', 'blocks', 'count'],
       result.placement.map((span) => [
         span.serverId,
@@ -66,7 +67,7 @@ export function planTable(swarm: SwarmFile, result: PlanningResult, settings: Pl
       ]),
     ),
     '',
-    ...table(
+    ...textTable(
       ['chain', 'slots', 'service s', 'servers (blocks)'],
       result.chains
         .slice(0, SHOWN_CHAINS)
@@ -105,14 +106,4 @@ function facts(result: FeasiblePlan, settings: PlanSettings): string[] {
 
 function seconds(value: number): string {
   return value.toFixed(3);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  return [head, ...rows].map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

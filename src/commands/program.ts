@@ -28,6 +28,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./plan.ts')).buildPlanCommand,
   },
   {
+    name: 'simulate',
+    summary: 'replay a workload over plans and policies, and compare them',
+    load: async () => (await import('./simulate.ts')).buildSimulateCommand,
+  },
+  {
     name: 'pull',
     summary: 'fetch a model into the cache',
     load: async () => (await import('./pull.ts')).buildPullCommand,
@@ -46,6 +51,7 @@ Examples:
   daisychain agent --dispatcher HOST:50051 --model tiny-austen --memory-bytes 4000000000
                                                a block server that joins a dispatcher
   daisychain plan swarm.json --json            the placement and chains of a swarm, offline
+  daisychain simulate scenario.yaml            response times of several plans under one workload
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.
 'daisychain <command> --help' tells a command's flags.`;

@@ -15,6 +15,8 @@ export interface SimulationSummary {
   };
   readonly waiting: Distribution;
   readonly service: { readonly mean: number };
+  /** From the arrival, where the simulation runs token by token. */
+  readonly firstToken: Distribution | undefined;
   /** Completed jobs over the time from the first counted arrival to the last counted end, 1/s. */
   readonly throughputPerSecond: number;
   /** Completed jobs counted. */
@@ -33,7 +35,7 @@ const STUDENT_T = 2.093;
  * @param warmUpShare in [0, 1): share of the jobs left out   O(n log n)
  */
 export function summarize(records: JobRecords, warmUpShare: number): SimulationSummary {
-  const { arrivalSeconds, startSeconds, endSeconds } = records;
+  const { arrivalSeconds, startSeconds, endSeconds, firstTokenSeconds } = records;
   const first = Math.floor(warmUpShare * arrivalSeconds.length);
   const counted: number[] = [];
   for (let job = first; job < arrivalSeconds.length; job += 1) {
@@ -47,6 +49,9 @@ export function summarize(records: JobRecords, warmUpShare: number): SimulationS
     response: { ...distribution(response), halfWidth: halfWidthOfMean(response, responseMean) },
     waiting: distribution(waiting),
     service: { mean: responseMean - mean(waiting) },
+    firstToken:
+      firstTokenSeconds &&
+      distribution(Float64Array.from(counted, (job) => (firstTokenSeconds[job] ?? 0) - (arrivalSeconds[job] ?? 0))),
     throughputPerSecond: span > 0 ? counted.length / span : 0,
     jobs: counted.length,
   };

@@ -1,37 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GoldenPlan } from '../support/golden-plans.ts';
 import { loadGoldenPlans } from '../support/golden-plans.ts';
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-
-interface Ending {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command line as a user does, in a process of its own. */
-function daisychain(args: readonly string[], input = ''): Promise<Ending> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { stdio: 'pipe' });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    child.on('error', reject);
-    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
-    child.stdin.end(input);
-  });
-}
+import { runDaisychain as daisychain } from '../support/run-daisychain.ts';
 
 function swarmDocument(golden: GoldenPlan): string {
   return JSON.stringify({

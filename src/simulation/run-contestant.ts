@@ -1,0 +1,142 @@
+import type { Chain } from '../domain/model/chain.ts';
+import type { ModelShape } from '../domain/model/model.ts';
+import type { FeasiblePlan, PlacementPolicy, PlanningObjective } from '../domain/model/plan.ts';
+import type { Server } from '../domain/model/server.ts';
+import type { Span } from '../domain/model/span.ts';
+import { createWsRrRouter } from '../domain/planning/baselines/baseline-routing.ts';
+import { cacheSlots } from '../domain/planning/gca.ts';
+import { indexPlacement, indexSwarm } from '../domain/planning/indexed-swarm.ts';
+import { makePlan } from '../domain/planning/make-plan.ts';
+import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
+import { communicationSeconds, computationSecondsPerBlock } from '../domain/planning/service-times.ts';
+import { invariant } from '../domain/shared/invariant.ts';
+import { createRng } from '../domain/shared/rng.ts';
+import type { JobRecords } from './job-records.ts';
+import { createIndependentPredictor, createSharedComputePredictor } from './response-predictor.ts';
+import { simulateIndependent } from './simulate-independent.ts';
+import type { QueuePolicy } from './simulate-policy.ts';
+import { simulatePolicy } from './simulate-policy.ts';
+import { simulateRouted } from './simulate-routed.ts';
+import { simulateSharedCompute } from './simulate-shared-compute.ts';
+import type { SimulationSummary } from './statistics.ts';
+import { summarize } from './statistics.ts';
+import type { SimulatedJobs } from './workloads.ts';
+
+export type DispatchPolicy = 'jffc' | QueuePolicy | 'ws-rr';
+export type ServiceModel = 'independent' | 'shared-compute';
+
+/** A way to plan and to dispatch that is compared with others on the same jobs. */
+export interface Contestant {
+  readonly name: string;
+  readonly placement: PlacementPolicy;
+  readonly objective: PlanningObjective;
+  /** c; undefined searches it. */
+  readonly reservedSlots: number | undefined;
+  readonly policy: DispatchPolicy;
+  readonly serviceModel: ServiceModel;
+  /** Undefined sends prompts whole. */
+  readonly prefillChunkTokens: number | undefined;
+}
+
+/** What all contestants share. */
+export interface Contest {
+  readonly model: ModelShape;
+  readonly servers: readonly Server[];
+  readonly pinnedSpans: ReadonlyMap<string, Span>;
+  /** lambda that plans are made for. */
+  readonly arrivalRatePerSecond: number;
+  readonly maxLoad: number;
+  readonly jobs: SimulatedJobs;
+  /** Speeds of the servers that have them. */
+  readonly speeds: ReadonlyMap<string, SharedServerSpeeds>;
+  readonly meanTokens: TokenWorkload | undefined;
+  readonly hiddenBytesPerToken: number;
+  readonly seed: number;
+}
+
+export type ContestantResult =
+  | {
+      readonly kind: 'simulated';
+      readonly contestant: Contestant;
+      readonly plan: FeasiblePlan;
+      readonly summary: SimulationSummary;
+    }
+  | { readonly kind: 'infeasible'; readonly contestant: Contestant; readonly reason: string };
+
+/** Jobs at the beginning that are left out: they meet an empty system. */
+const WARM_UP_SHARE = 0.1;
+
+/** Plans for a contestant and replays the jobs on its chains. */
+export function runContestant(contest: Contest, contestant: Contestant): ContestantResult {
+  const predictor =
+    contestant.objective !== 'predicted'
+      ? undefined
+      : contestant.serviceModel === 'independent'
+        ? createIndependentPredictor(contest.arrivalRatePerSecond)
+        : createSharedComputePredictor({
+            ...contest,
+            meanTokens: knownTokens(contest),
+            prefillChunkTokens: contestant.prefillChunkTokens,
+          });
+  const plan = makePlan({
+    ...contest,
+    placementPolicy: contestant.placement,
+    objective: contestant.objective,
+    reservedSlots: contestant.reservedSlots,
+    predictor,
+  });
+  if (plan.kind === 'infeasible') return { kind: 'infeasible', contestant, reason: plan.reason };
+  const summary = summarize(replay(contest, contestant, plan), WARM_UP_SHARE);
+  return { kind: 'simulated', contestant, plan, summary };
+}
+
+function replay(contest: Contest, contestant: Contestant, plan: FeasiblePlan): JobRecords {
+  const { jobs } = contest;
+  const { policy, serviceModel, prefillChunkTokens } = contestant;
+  if (serviceModel === 'shared-compute') {
+    invariant(policy === 'jffc', 'shared compute is simulated under JFFC');
+    const meanTokens = knownTokens(contest);
+    return simulateSharedCompute({ ...contest, chains: plan.chains, meanTokens, prefillChunkTokens });
+  }
+  if (policy === 'ws-rr') {
+    const swarm = indexSwarm(contest.model, contest.servers, contest.pinnedSpans);
+    const placement = indexPlacement(swarm, plan.placement);
+    return simulateRouted(createWsRrRouter({ swarm, placement, slots: cacheSlots(swarm, placement) }), jobs);
+  }
+  const serviceSeconds = tokenServiceSeconds(contest, plan.chains);
+  const simulation = { chains: plan.chains, jobs, ...(serviceSeconds === undefined ? {} : { serviceSeconds }) };
+  if (policy === 'jffc') return simulateIndependent(simulation);
+  return simulatePolicy(policy, { ...simulation, rng: createRng(contest.seed, 'policy') });
+}
+
+function knownTokens(contest: Contest): TokenWorkload {
+  invariant(contest.meanTokens !== undefined, 'the workload of shared compute has tokens');
+  return contest.meanTokens;
+}
+
+/**
+ * The service time of each job by its own tokens, where the jobs have them: servers with speeds take
+ * what its tokens need, the others their mean time.
+ */
+function tokenServiceSeconds(
+  contest: Contest,
+  chains: readonly Chain[],
+): ((job: number, chain: number) => number) | undefined {
+  const { tokens } = contest.jobs;
+  if (tokens === undefined) return undefined;
+  const means = new Map(contest.servers.map((server) => [server.id, server]));
+  return (job, k) => {
+    const workload = { inputTokens: tokens.input[job] ?? 1, outputTokens: tokens.output[job] ?? 1 };
+    let seconds = 0;
+    for (const hop of chains[k]?.hops ?? []) {
+      const speeds = contest.speeds.get(hop.serverId);
+      const mean = means.get(hop.serverId);
+      seconds +=
+        speeds === undefined
+          ? (mean?.communicationSeconds ?? 0) + hop.blockCount * (mean?.computationSecondsPerBlock ?? 0)
+          : communicationSeconds(speeds, workload, contest.hiddenBytesPerToken) +
+            hop.blockCount * computationSecondsPerBlock(speeds, workload);
+    }
+    return seconds;
+  };
+}
