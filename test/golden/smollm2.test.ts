@@ -1,6 +1,6 @@
 /**
  * SmolLM2-135M-Instruct from its GGUF file against Hugging Face transformers in float32 on the same dequantised
- * weights (reference/make_reference.py). Runs where the model has been fetched.
+ * weights (test/fixtures/reference/make_reference.py). Runs where the model has been fetched.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BlockHost } from '../../src/application/ports/block-host.ts';

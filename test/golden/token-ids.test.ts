@@ -1,6 +1,6 @@
 /**
  * Token ids of 1,000 random Unicode strings against those of the Rust tokenizers library, recorded by
- * reference/make_reference.py. The larger vocabulary is compared where the model has been fetched.
+ * test/fixtures/reference/make_reference.py. The larger vocabulary is compared where the model has been fetched.
  */
 import { describe, expect, it } from 'vitest';
 import { createTokenizer } from '../../src/language-model/create-tokenizer.ts';

@@ -6,7 +6,7 @@ export async function findSmollm2(): Promise<string | undefined> {
   return await locateModel('smollm2-135m-instruct', modelCacheFolder(process.env)).catch(() => undefined);
 }
 
-/** A file that test/golden/reference/make_reference.py wrote. */
+/** A file that test/fixtures/reference/make_reference.py wrote. */
 export function readGolden<Value>(name: string): Value {
-  return JSON.parse(readFileSync(new URL(`../golden/reference/${name}`, import.meta.url), 'utf8')) as Value;
+  return JSON.parse(readFileSync(new URL(`../fixtures/reference/${name}`, import.meta.url), 'utf8')) as Value;
 }
