@@ -11,15 +11,29 @@ import type { Clock } from '../ports/clock.ts';
 /** A slot of a chain, held until `release`. */
 export interface Ticket {
   readonly jobId: string;
+  /** Where it runs now: changed by `moveTo` and `waitAgain`. */
   readonly chain: Chain;
   readonly epoch: number;
   readonly queuedMs: number;
+  /**
+   * Goes on over other hops: frees the old ones and takes these in one go, ahead of everybody who waits.
+   * False, and nothing changed: a server lacks room, or the ticket was released.
+   */
+  moveTo(chain: Chain): boolean;
+  /**
+   * Gives the slot back and waits for one of the plan's chains, ahead of all jobs that have not run yet.
+   * @throws DispatcherError DSP_DEADLINE_EXCEEDED when none came in time: the ticket is then released;
+   *   DSP_CANCELLED when it is released meanwhile
+   */
+  waitAgain(deadlineMs: number): Promise<void>;
   /** Gives the slot back. The first call counts; later ones do nothing. */
   release(outcome: CompletionOutcome): void;
 }
 
+type Assignment = SchedulingEffect & { readonly kind: 'assigned' };
+
 interface PendingJob {
-  resolve(ticket: Ticket): void;
+  resolve(assignment: Assignment): void;
   reject(error: DispatcherError): void;
 }
 
@@ -66,7 +80,7 @@ export class JobDispatcher {
   async acquire(job: Job, signal: AbortSignal): Promise<Ticket> {
     if (signal.aborted) throw cancelled();
     const { promise, resolve, reject } = Promise.withResolvers<Ticket>();
-    this.#pending.set(job.id, { resolve, reject });
+    this.#pending.set(job.id, { resolve: (assignment) => resolve(this.#ticket(assignment)), reject });
     const startedMs = this.#clock.nowMs();
     this.#arrivals.arrived(startedMs);
     const effects = this.#scheduler.arrive(job, startedMs);
@@ -92,6 +106,11 @@ export class JobDispatcher {
     this.#onRelease = listener;
   }
 
+  /** Blocks for which a server has cache for one more job. */
+  freeSlotsAt(serverId: string): number {
+    return this.#scheduler.freeSlotsAt(serverId);
+  }
+
   /** Whether no running job uses the server. */
   isServerIdle(serverId: string): boolean {
     return this.#scheduler.isServerIdle(serverId);
@@ -113,23 +132,56 @@ export class JobDispatcher {
       const pending = this.#pending.get(effect.jobId);
       invariant(pending !== undefined, 'an effect concerns a job that waits');
       this.#pending.delete(effect.jobId);
-      if (effect.kind === 'assigned') pending.resolve(this.#ticket(effect));
+      if (effect.kind === 'assigned') pending.resolve(effect);
       else if (effect.kind === 'rejected') pending.reject(rejection(effect.reason));
       else pending.reject(expired(effect.queuedMs));
     }
     this.#arm();
   }
 
-  #ticket(effect: SchedulingEffect & { kind: 'assigned' }): Ticket {
-    const { jobId, chain, epoch, queuedMs } = effect;
+  #ticket({ jobId, chain, epoch, queuedMs }: Assignment): Ticket {
     let isHeld = true;
-    const release = (outcome: CompletionOutcome): void => {
-      if (!isHeld) return;
-      isHeld = false;
-      this.#carryOut(this.#scheduler.complete(jobId, outcome, this.#clock.nowMs()));
-      this.#onRelease();
+    const ticket = {
+      jobId,
+      chain,
+      epoch,
+      queuedMs,
+      moveTo: (to: Chain): boolean => {
+        const effects = isHeld ? this.#scheduler.moveJob(jobId, to, this.#clock.nowMs()) : undefined;
+        if (effects === undefined) return false;
+        ticket.chain = to;
+        this.#carryOut(effects);
+        this.#onRelease();
+        return true;
+      },
+      waitAgain: (deadlineMs: number): Promise<void> => {
+        if (!isHeld) return Promise.reject(cancelled());
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        this.#pending.set(jobId, {
+          resolve: (assignment) => {
+            ticket.chain = assignment.chain;
+            ticket.epoch = assignment.epoch;
+            resolve();
+          },
+          reject: (error) => {
+            isHeld = false;
+            reject(error);
+          },
+        });
+        this.#carryOut(this.#scheduler.displace(jobId, deadlineMs, this.#clock.nowMs()));
+        this.#onRelease();
+        return promise;
+      },
+      release: (outcome: CompletionOutcome): void => {
+        if (!isHeld) return;
+        isHeld = false;
+        this.#pending.get(jobId)?.reject(cancelled());
+        this.#pending.delete(jobId);
+        this.#carryOut(this.#scheduler.complete(jobId, outcome, this.#clock.nowMs()));
+        this.#onRelease();
+      },
     };
-    return { jobId, chain, epoch, queuedMs, release };
+    return ticket;
   }
 
   /** One timer, for the earliest deadline. */

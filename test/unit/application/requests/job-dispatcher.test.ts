@@ -92,4 +92,71 @@ describe('the job dispatcher', () => {
     dispatcher.stopAccepting();
     expect(await code(dispatcher.acquire({ id: '4', deadlineMs: undefined }, never))).toBe('DSP_DRAINING');
   });
+
+  const OTHER = [{ serverId: 't', firstBlock: 0, blockCount: 2 }];
+  const OTHER_CHAIN = { id: chainId(OTHER), hops: OTHER, slots: 1, serviceSeconds: 2 };
+
+  it('lets a job that lost its chain wait ahead of those that have not run, and keeps its ticket', async () => {
+    const { dispatcher, scheduler } = setUp();
+    const lost = await dispatcher.acquire({ id: '1', deadlineMs: undefined }, never);
+    dispatcher.adoptPlan({ epoch: 2, chains: [], serverSlots: new Map() });
+    const back = lost.waitAgain(1_000);
+    dispatcher.adoptPlan({ epoch: 3, chains: [OTHER_CHAIN], serverSlots: new Map([['t', 2]]) });
+    await back;
+    expect(lost).toMatchObject({ epoch: 3, chain: { id: OTHER_CHAIN.id } });
+    const second = dispatcher.acquire({ id: '2', deadlineMs: undefined }, never);
+    const again = lost.waitAgain(1_000);
+    // Its own slot was the only one, and it still goes first.
+    await again;
+    expect(scheduler.queueLength).toBe(1);
+    lost.release('completed');
+    expect((await second).jobId).toBe('2');
+  });
+
+  it('tells a job that no chain came for it in time, and frees nothing twice', async () => {
+    const { clock, dispatcher, scheduler } = setUp();
+    const lost = await dispatcher.acquire({ id: '1', deadlineMs: undefined }, never);
+    dispatcher.adoptPlan({ epoch: 2, chains: [], serverSlots: new Map() });
+    const back = code(lost.waitAgain(100));
+    clock.advance(100);
+    expect(await back).toBe('DSP_DEADLINE_EXCEEDED');
+    lost.release('failed');
+    expect(scheduler.counts).toMatchObject({ arrived: 1, expired: 1, failed: 0 });
+    expect(await code(lost.waitAgain(200))).toBe('DSP_CANCELLED');
+  });
+
+  it('takes a job that waits again out of the queue when it is released', async () => {
+    const { dispatcher, scheduler } = setUp();
+    const lost = await dispatcher.acquire({ id: '1', deadlineMs: undefined }, never);
+    dispatcher.adoptPlan({ epoch: 2, chains: [], serverSlots: new Map() });
+    const back = code(lost.waitAgain(100));
+    lost.release('cancelled');
+    expect(await back).toBe('DSP_CANCELLED');
+    expect(scheduler.queueLength + scheduler.runningCount).toBe(0);
+  });
+
+  it('moves a job to hops outside the plan when their servers have room, and not otherwise', async () => {
+    const { dispatcher, scheduler } = setUp();
+    dispatcher.adoptPlan({
+      epoch: 2,
+      chains: [CHAIN],
+      serverSlots: new Map([
+        ['s', 2],
+        ['t', 2],
+      ]),
+    });
+    const first = await dispatcher.acquire({ id: '1', deadlineMs: undefined }, never);
+    const second = dispatcher.acquire({ id: '2', deadlineMs: undefined }, never);
+    expect(first.moveTo(OTHER_CHAIN)).toBe(true);
+    expect(dispatcher.freeSlotsAt('t')).toBe(0);
+    // The slot that it left goes to the next in the queue at once.
+    expect((await second).chain.id).toBe(CHAIN.id);
+    expect((await second).moveTo(OTHER_CHAIN)).toBe(false);
+    expect((await second).chain.id).toBe(CHAIN.id);
+    first.release('completed');
+    expect(dispatcher.freeSlotsAt('t')).toBe(2);
+    expect(first.moveTo(OTHER_CHAIN)).toBe(false);
+    (await second).release('completed');
+    expect(scheduler.runningCount).toBe(0);
+  });
 });
