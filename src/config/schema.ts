@@ -67,6 +67,7 @@ const swarm = z.strictObject({
   replan_debounce_seconds: seconds(0, 60)
     .default(0.2)
     .describe('quiet time after a change of the swarm before it is planned anew'),
+  moves_at_once: count(1, 1000).default(1).describe('servers that may be out of service at once to load other blocks'),
   server_addresses: z
     .enum(['own', 'any'])
     .default('own')
@@ -82,7 +83,10 @@ const swarm = z.strictObject({
 });
 
 const planner = z.strictObject({
-  placement: z.enum(['gbp-cr-fill', 'gbp-cr']).default('gbp-cr-fill').describe('how blocks are placed on servers'),
+  placement: z
+    .enum(['gbp-cr-fill', 'gbp-cr', 'cg-bp', 'petals', 'jffc-only', 'best'])
+    .default('gbp-cr-fill')
+    .describe('how blocks are placed on servers'),
   objective: z
     .enum(['lower', 'upper', 'surrogate'])
     .default('lower')
@@ -104,6 +108,15 @@ const planner = z.strictObject({
   overhead_seconds: seconds(0, 60)
     .default(0.001)
     .describe('fixed cost of one message to a server, beside its round trip'),
+  horizon_seconds: seconds(1, 604_800)
+    .default(600)
+    .describe('how far ahead the gain of a better plan counts against the cost of moving blocks'),
+  min_gain: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0.05)
+    .describe('share of the mean response time that a plan must gain to move servers that serve'),
   reserved_slots: count(1, 100_000)
     .optional()
     .describe('jobs per chain that placement leaves cache for; without it the planner searches'),

@@ -6,6 +6,7 @@ import {
   computationSecondsPerBlock,
   type TokenWorkload,
 } from '../../domain/planning/service-times.ts';
+import { type DispatcherError, isServerFault } from '../../domain/shared/errors.ts';
 
 /** What turns a member's speeds into the mean service times that the planner reckons with. */
 export interface ServiceTimeTerms {
@@ -16,8 +17,11 @@ export interface ServiceTimeTerms {
   readonly hiddenBytesPerToken: number;
 }
 
-/** A member as the planner sees it. */
-export function plannableServer(member: Member, terms: ServiceTimeTerms): Server {
+/** A member, or what one would be, as the planner sees it. */
+export function plannableServer(
+  member: Pick<Member, 'serverId' | 'memoryBytes' | 'speeds'>,
+  terms: ServiceTimeTerms,
+): Server {
   const speeds = { ...member.speeds, overheadSeconds: terms.overheadSeconds };
   return {
     id: member.serverId,
@@ -37,6 +41,27 @@ export function whyNotServing(member: Member): string | undefined {
   if (assigned.span.blockCount === 0) return `${serverId} has no part in the plan`;
   const { firstBlock, blockCount } = assigned.span;
   return `${serverId} loads blocks ${firstBlock}..${firstBlock + blockCount - 1}`;
+}
+
+/** Why nothing serves, in words for operators; at least one reason. */
+export function explainUnready(
+  members: readonly Member[],
+  planProblem: string | undefined,
+  isPlanPending: boolean,
+): readonly string[] {
+  if (members.length === 0) return ['no server has joined yet'];
+  const waiting = members.map((member) => whyNotServing(member)).filter((reason) => reason !== undefined);
+  const reasons = [...(planProblem === undefined ? [] : [planProblem]), ...waiting];
+  return isPlanPending || reasons.length === 0 ? [...reasons, 'a plan is being made'] : reasons;
+}
+
+/**
+ * Whether a failure tells of the server's fault. A refusal of blocks right after an order to move is
+ * none: the request was faster than the order.
+ */
+export function isMembersFault(error: DispatcherError, member: Member, nowMs: number, settleMs: number): boolean {
+  if (error.code === 'DSP_SPAN_NOT_HOSTED') return nowMs - (member.assigned?.assignedMs ?? 0) > settleMs;
+  return isServerFault(error);
 }
 
 /** Blocks of `after` that `before` lacks. */

@@ -11,6 +11,7 @@ export const REPLAN_REASON: Readonly<Record<StaleReason, ReplanReason>> = {
   excluded: 'server_lost',
   readmitted: 'server_joined',
   drain: 'server_lost',
+  operator: 'operator',
 };
 
 /** Label of `server_losses_total`. */

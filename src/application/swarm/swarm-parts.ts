@@ -15,6 +15,12 @@ export interface SwarmOptions {
   readonly objective: PlanningObjective;
   readonly reservedSlots: number | undefined;
   readonly maxLoad: number;
+  /** How far ahead a better plan's gain counts against what moving costs, seconds. */
+  readonly horizonSeconds: number;
+  /** Share of the response time that a plan must gain to move servers, >= 0. */
+  readonly minimumGain: number;
+  /** Serving servers that may be out of service for a move at once, >= 1. */
+  readonly movesAtOnce: number;
   readonly arrivalRateFloor: number;
   readonly serviceTimes: ServiceTimeTerms;
   /** A server that refuses blocks it was told this recently has not caught up yet: no fault, ms. */
@@ -33,9 +39,20 @@ export interface SwarmDependencies {
   readonly onChains: (chains: readonly Chain[]) => void;
 }
 
+/** What came of the latest look at the plan, for operators. */
+export interface PlanDecision {
+  readonly kind: 'keep' | 'change';
+  readonly reason: string;
+  readonly atMs: number;
+  /** Summed response time of the horizon's requests, seconds; undefined for `keep` and where it has no bound. */
+  readonly gainSeconds: number | undefined;
+  readonly costSeconds: number | undefined;
+}
+
 /** The plan that servers were told last, and what came of planning since. */
 export interface PlanState {
   readonly epoch: number;
+  readonly decision: PlanDecision | undefined;
   readonly madeMs: number | undefined;
   readonly arrivalRatePerSecond: number;
   readonly result: PlanningResult | undefined;

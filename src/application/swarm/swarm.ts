@@ -3,15 +3,17 @@ import type { MembershipEffect, StaleReason } from '../../domain/membership/memb
 import type { Chain } from '../../domain/model/chain.ts';
 import { isSameSpan, type Span } from '../../domain/model/span.ts';
 import { composeLiveChains } from '../../domain/planning/live-chains.ts';
-import { makePlan } from '../../domain/planning/make-plan.ts';
-import { DispatcherError, isServerFault } from '../../domain/shared/errors.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { TransportHop } from '../ports/chain-transport.ts';
 import type { MemberLink } from '../ports/member-link.ts';
 import type { ServerLossReason } from '../ports/telemetry.ts';
 import type { ChainAccess } from '../requests/chain-access.ts';
-import { newBlocks, plannableServer, whyNotServing } from './member-state.ts';
+import { MemberLinks } from './member-links.ts';
+import { explainUnready, isMembersFault, newBlocks, plannableServer } from './member-state.ts';
+import { planMembers } from './plan-members.ts';
 import { LOSS_REASON, REPLAN_REASON } from './reason-labels.ts';
 import { ReplanTimer } from './replan-timer.ts';
+import { Rollout } from './rollout.ts';
 import type { PlanState, SwarmDependencies, SwarmOptions } from './swarm-parts.ts';
 
 /** How much the newest request weighs in the mean of a chain's measured service time. */
@@ -26,11 +28,19 @@ const NEWEST_WEIGHT = 0.2;
 export class Swarm implements ChainAccess {
   readonly #deps: SwarmDependencies;
   readonly #options: SwarmOptions;
-  readonly #links = new Map<string, { readonly incarnation: number; readonly link: MemberLink }>();
+  readonly #links = new MemberLinks();
   readonly #leaving = new Map<string, number>();
   readonly #measured = new Map<string, number>();
-  #plan: PlanState = { epoch: 0, madeMs: undefined, arrivalRatePerSecond: 0, result: undefined, inForce: undefined };
+  #plan: PlanState = {
+    epoch: 0,
+    madeMs: undefined,
+    arrivalRatePerSecond: 0,
+    result: undefined,
+    inForce: undefined,
+    decision: undefined,
+  };
   readonly #replanTimer: ReplanTimer;
+  readonly #rollout = new Rollout();
   #cancelAdvance: (() => void) | undefined;
   #chains: readonly Chain[] = [];
   #isStopping = false;
@@ -59,15 +69,8 @@ export class Swarm implements ChainAccess {
   /** A validated registration; the link carries orders to the server. @returns its incarnation */
   join(registration: Registration, link: MemberLink): number {
     const { membership, clock, telemetry, log } = this.#deps;
-    const previous = this.#links.get(registration.serverId);
     const { incarnation, effects } = membership.join(registration, clock.nowMs());
-    this.#links.set(registration.serverId, { incarnation, link });
-    previous?.link.end(
-      new DispatcherError(
-        'DSP_SERVER_LOST',
-        `${registration.serverId} joined again: the newer stream replaces this one`,
-      ),
-    );
+    this.#links.add(registration.serverId, incarnation, link);
     telemetry.serverJoined();
     log('server joined', {
       serverId: registration.serverId,
@@ -87,7 +90,10 @@ export class Swarm implements ChainAccess {
   }
 
   spanReady(serverId: string, incarnation: number, epoch: number, span: Span): void {
-    this.#apply(this.#deps.membership.spanReady(serverId, incarnation, epoch, span, this.#deps.clock.nowMs()));
+    const nowMs = this.#deps.clock.nowMs();
+    const effects = this.#deps.membership.spanReady(serverId, incarnation, epoch, span, nowMs);
+    if (effects.length > 0) this.#rollout.loadEnded(serverId, nowMs);
+    this.#apply(effects);
   }
 
   spanFailed(serverId: string, incarnation: number, epoch: number, reason: string): void {
@@ -106,14 +112,27 @@ export class Swarm implements ChainAccess {
     for (const [serverId, incarnation] of this.#leaving) {
       if (!this.#deps.dispatcher.isServerIdle(serverId)) continue;
       this.#leaving.delete(serverId);
-      this.#linkOf(serverId, incarnation)?.drained();
+      this.#links.of(serverId, incarnation)?.drained();
     }
   }
 
   streamEnded(serverId: string, incarnation: number, hadLeft: boolean): void {
     if (this.#leaving.get(serverId) === incarnation) this.#leaving.delete(serverId);
     this.#apply(this.#deps.membership.remove(serverId, incarnation, hadLeft ? 'left' : 'stream_ended'));
-    if (this.#linkOf(serverId, incarnation) !== undefined) this.#links.delete(serverId);
+    this.#links.remove(serverId, incarnation);
+  }
+
+  /** An operator wants a new plan, after the usual quiet time. */
+  askForPlan(): void {
+    this.#replanTimer.mark('operator');
+  }
+
+  /** No new work for a server, whose registration stays. @returns false: it is not registered */
+  drain(serverId: string): boolean {
+    const member = this.#deps.membership.get(serverId);
+    if (member === undefined) return false;
+    this.#apply(this.#deps.membership.drain(serverId, member.incarnation));
+    return true;
   }
 
   /** From now on nothing is planned; for shutting down. */
@@ -143,10 +162,7 @@ export class Swarm implements ChainAccess {
     const member = error.serverId === undefined ? undefined : this.#deps.membership.get(error.serverId);
     if (member === undefined) return;
     const nowMs = this.#deps.clock.nowMs();
-    // A refusal of blocks right after an order to move is a request that was faster than the order.
-    const isBrokenPromise =
-      error.code === 'DSP_SPAN_NOT_HOSTED' && nowMs - (member.assigned?.assignedMs ?? 0) > this.#options.settleMs;
-    if (!isServerFault(error) && !isBrokenPromise) return;
+    if (!isMembersFault(error, member, nowMs, this.#options.settleMs)) return;
     this.#apply(this.#deps.membership.exclude(member.serverId, error.message, nowMs, error.code !== 'DSP_SERVER_LOST'));
   }
 
@@ -158,11 +174,8 @@ export class Swarm implements ChainAccess {
   unreadyReasons(): readonly string[] {
     if (this.#isStopping) return ['the dispatcher is shutting down'];
     if (this.#chains.length > 0) return [];
-    const members = this.#deps.membership.members();
-    if (members.length === 0) return ['no server has joined yet'];
-    const reasons = this.#plan.result?.kind === 'infeasible' ? [this.#plan.result.reason] : [];
-    const waiting = members.map((member) => whyNotServing(member)).filter((reason) => reason !== undefined);
-    return [...reasons, ...waiting, ...(this.#replanTimer.isPending ? ['a plan is being made'] : [])];
+    const planProblem = this.#plan.result?.kind === 'infeasible' ? this.#plan.result.reason : undefined;
+    return explainUnready(this.#deps.membership.members(), planProblem, this.#replanTimer.isPending);
   }
 
   /** What is wrong with a plan that serves all the same: instability. */
@@ -179,83 +192,95 @@ export class Swarm implements ChainAccess {
       else if (effect.kind === 'lost') this.#noteLoss(effect.member, LOSS_REASON[effect.reason]);
       else this.#deps.log('server excluded', { serverId: effect.member.serverId, reason: effect.reason });
     }
-    if (isReadinessChanged) this.#refreshChains();
+    if (isReadinessChanged) {
+      this.#continueRollout();
+      this.#refreshChains();
+    }
     this.#armAdvance();
   }
 
   #noteLoss(member: Member, reason: ServerLossReason): void {
+    this.#rollout.forget(member.serverId);
     this.#deps.telemetry.serverLost(reason);
     this.#deps.log('server lost', { serverId: member.serverId, reason });
-    if (reason !== 'lease_expired') return;
-    // Its stream may still look open: a silent server is not waited for.
-    this.#linkOf(member.serverId, member.incarnation)?.end(
-      new DispatcherError('DSP_SERVER_LOST', `${member.serverId} sent nothing for a whole lease: join again`),
-    );
-    this.#links.delete(member.serverId);
+    if (reason === 'lease_expired') this.#links.end(member.serverId, member.incarnation);
   }
 
-  /** One plan of the members as they are now, and the orders that follow from it. */
+  /** One look at the members as they are now, and the orders that follow from it. */
   #replan(reason: StaleReason): void {
     const { membership, clock, telemetry, model, log } = this.#deps;
     const startedMs = clock.nowMs();
     const eligible = membership.members().filter((member) => member.exclusion === undefined && !member.isDraining);
     const arrivalRatePerSecond = this.arrivalRatePerSecond();
-    const { placementPolicy, objective, reservedSlots, maxLoad } = this.#options;
-    const pinned = eligible.filter((member) => member.isPinned && member.hosted !== undefined);
-    const result = makePlan({
-      model,
-      servers: eligible.map((member) => plannableServer(member, this.#options.serviceTimes)),
-      arrivalRatePerSecond,
-      maxLoad,
-      placementPolicy,
-      objective,
-      reservedSlots,
-      pinnedSpans: new Map(pinned.map((member) => [member.serverId, member.hosted as Span])),
-    });
+    const { secondsPerBlock } = this.#rollout;
+    const round = planMembers({ model, options: this.#options, eligible, arrivalRatePerSecond, secondsPerBlock });
+    const { result, moves } = round;
+    const decision = round.decision === undefined ? undefined : { ...round.decision, atMs: startedMs };
     telemetry.planMade({ reason: REPLAN_REASON[reason], durationSeconds: (clock.nowMs() - startedMs) / 1000 });
     if (result.kind === 'infeasible') {
-      this.#plan = { ...this.#plan, arrivalRatePerSecond, result };
-      log('no feasible plan: the servers keep what they host', {
+      this.#plan = { ...this.#plan, arrivalRatePerSecond, result, decision };
+      log('no feasible plan: servers keep what they host', {
         cause: reason,
         reason: result.reason,
         servers: eligible.length,
       });
     } else {
-      this.#plan = {
-        epoch: this.#plan.epoch + 1,
-        madeMs: clock.nowMs(),
-        arrivalRatePerSecond,
-        result,
-        inForce: result,
-      };
-      const { epoch } = this.#plan;
-      log('plan made', {
+      const isNew = moves.length > 0 || this.#plan.epoch === 0;
+      const epoch = this.#plan.epoch + (isNew ? 1 : 0);
+      const madeMs = isNew ? clock.nowMs() : this.#plan.madeMs;
+      this.#plan = { epoch, madeMs, arrivalRatePerSecond, result, inForce: result, decision };
+      const { reservedSlots, chains, totalSlots } = result;
+      const fields = {
         cause: reason,
         epoch,
-        reservedSlots: result.reservedSlots,
-        chains: result.chains.length,
-        totalSlots: result.totalSlots,
+        reservedSlots,
+        chains: chains.length,
+        totalSlots,
+        decision,
         reason: result.reason,
-      });
-      const spans = new Map(
-        result.placement.map(({ serverId, firstBlock, blockCount }) => [serverId, { firstBlock, blockCount }]),
-      );
-      for (const member of eligible)
-        this.#order(member, epoch, spans.get(member.serverId) ?? { firstBlock: 0, blockCount: 0 });
+      };
+      log(isNew ? 'plan made' : 'plan kept', fields);
+      this.#rollout.begin(moves);
+      const placed = new Set(result.placement.map((span) => span.serverId));
+      for (const member of eligible) {
+        if (member.assigned === undefined && !placed.has(member.serverId))
+          this.#order(member, { firstBlock: 0, blockCount: 0 });
+        // A server that joined with its blocks loaded is told to keep them, with the cache that goes with them.
+        else if (
+          member.assigned === undefined &&
+          member.ready !== undefined &&
+          !this.#rollout.isPending(member.serverId)
+        )
+          this.#order(member, member.ready);
+      }
+      this.#continueRollout();
     }
     this.#refreshChains();
     this.#armAdvance();
   }
 
+  /** Orders the next moves of the plan, as many as leave what serves in service. */
+  #continueRollout(): void {
+    const { membership, model } = this.#deps;
+    const members = membership.members();
+    for (const move of this.#rollout.nextWave(members, model.blockCount, this.#options.movesAtOnce)) {
+      const member = membership.get(move.serverId);
+      if (member !== undefined) this.#order(member, { firstBlock: move.firstBlock, blockCount: move.blockCount });
+    }
+  }
+
   /** Tells a server its span, unless it was told exactly that already. */
-  #order(member: Member, epoch: number, span: Span): void {
+  #order(member: Member, span: Span): void {
     const { membership, clock, telemetry, model } = this.#deps;
+    const { epoch } = this.#plan;
     const isKnown = member.assigned !== undefined && isSameSpan(member.assigned.span, span);
     if (isKnown) return;
     membership.assign(member.serverId, epoch, span, clock.nowMs());
-    telemetry.blocksMoved(newBlocks(member.assigned?.span ?? member.ready, span));
+    const blocks = newBlocks(member.assigned?.span ?? member.ready, span);
+    telemetry.blocksMoved(blocks);
+    this.#rollout.loadBegan(member.serverId, blocks, clock.nowMs());
     const cacheBytes = span.blockCount === 0 ? 0 : member.memoryBytes - span.blockCount * model.blockBytes;
-    this.#linkOf(member.serverId, member.incarnation)?.hostSpan({ epoch, span, cacheBytes });
+    this.#links.of(member.serverId, member.incarnation)?.hostSpan({ epoch, span, cacheBytes });
   }
 
   /** Chains over what is hosted now, given to the scheduler. */
@@ -277,11 +302,6 @@ export class Swarm implements ChainAccess {
 
   arrivalRatePerSecond(): number {
     return Math.max(this.#options.arrivalRateFloor, this.#deps.arrivalRate.perSecond(this.#deps.clock.nowMs()));
-  }
-
-  #linkOf(serverId: string, incarnation: number): MemberLink | undefined {
-    const entry = this.#links.get(serverId);
-    return entry?.incarnation === incarnation ? entry.link : undefined;
   }
 
   /** One timer for leases, load times and exclusions. */

@@ -110,6 +110,9 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
       objective: config.planner.objective,
       reservedSlots: config.planner.reserved_slots,
       maxLoad: config.planner.max_load,
+      horizonSeconds: config.planner.horizon_seconds,
+      minimumGain: config.planner.min_gain,
+      movesAtOnce: config.swarm.moves_at_once,
       arrivalRateFloor: config.planner.arrival_rate_floor,
       serviceTimes: {
         workload: {

@@ -15,8 +15,8 @@ export interface MembershipOptions {
   readonly speedChangeThreshold: number;
 }
 
-/** Why the plan no longer fits the servers; the label of `replans_total`. */
-export type StaleReason = 'join' | 'leave' | 'lost' | 'speed' | 'excluded' | 'readmitted' | 'drain';
+/** Why the plan no longer fits the servers, or that an operator wants a new one; the label of `replans_total`. */
+export type StaleReason = 'join' | 'leave' | 'lost' | 'speed' | 'excluded' | 'readmitted' | 'drain' | 'operator';
 
 /** What a change of the membership means for others. */
 export type MembershipEffect =

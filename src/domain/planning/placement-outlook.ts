@@ -1,0 +1,71 @@
+import type { Chain } from '../model/chain.ts';
+import type { ModelShape } from '../model/model.ts';
+import type { PlacedSpan, Placement } from '../model/placement.ts';
+import type { Server } from '../model/server.ts';
+import { composeLiveChains } from './live-chains.ts';
+import { computeResponseBounds, serviceRate } from './response-time-bounds.ts';
+
+/** The servers, what they shall serve, and how much of it arrives. */
+export interface SwarmDemand {
+  readonly model: ModelShape;
+  /** Sorted by id. */
+  readonly servers: readonly Server[];
+  /** lambda, jobs per second > 0. */
+  readonly arrivalRatePerSecond: number;
+  /** Servers whose span may not change. */
+  readonly pinned: ReadonlySet<string>;
+}
+
+/** What a placement promises. */
+export interface PlacementOutlook {
+  readonly chains: readonly Chain[];
+  /** Blocks on no server; 0 when everything is covered. */
+  readonly uncoveredBlocks: number;
+  /**
+   * Lower bound of the mean response time, seconds; infinite when the arrivals exceed what the chains
+   * serve, or when there is no chain. The lower bound, since a further slow chain never makes it worse:
+   * requests take it only when the faster ones are full.
+   */
+  readonly responseSeconds: number;
+  readonly serviceRatePerSecond: number;
+}
+
+/** Chains and bounds of a placement as it is. O(one run of GCA). */
+export function placementOutlook(demand: SwarmDemand, placement: Placement): PlacementOutlook {
+  const hosting = new Set(placement.map((span) => span.serverId));
+  const { chains } = composeLiveChains(
+    demand.model,
+    demand.servers.filter((server) => hosting.has(server.id)),
+    placement,
+  );
+  const bounds = chains.length === 0 ? undefined : computeResponseBounds(chains, demand.arrivalRatePerSecond);
+  return {
+    chains,
+    uncoveredBlocks: countUncovered(demand.model.blockCount, placement),
+    responseSeconds: bounds === undefined ? Number.POSITIVE_INFINITY : bounds.lower,
+    serviceRatePerSecond: serviceRate(chains),
+  };
+}
+
+/** How many servers host each block. */
+export function blockCoverage(blockCount: number, placement: readonly PlacedSpan[]): Int32Array {
+  const coverage = new Int32Array(blockCount);
+  for (const span of placement) {
+    const end = Math.min(blockCount, span.firstBlock + span.blockCount);
+    for (let block = Math.max(0, span.firstBlock); block < end; block += 1)
+      coverage[block] = (coverage[block] ?? 0) + 1;
+  }
+  return coverage;
+}
+
+export function countUncovered(blockCount: number, placement: readonly PlacedSpan[]): number {
+  return blockCoverage(blockCount, placement).reduce((sum, servers) => sum + (servers === 0 ? 1 : 0), 0);
+}
+
+/** Whether `a` is the better one: more blocks covered, then a smaller response time, then more capacity. */
+export function isBetterOutlook(a: PlacementOutlook, b: PlacementOutlook): boolean {
+  if (a.uncoveredBlocks !== b.uncoveredBlocks) return a.uncoveredBlocks < b.uncoveredBlocks;
+  if (a.chains.length === 0 || b.chains.length === 0) return a.chains.length > b.chains.length;
+  if (a.responseSeconds !== b.responseSeconds) return a.responseSeconds < b.responseSeconds;
+  return a.serviceRatePerSecond > b.serviceRatePerSecond;
+}
