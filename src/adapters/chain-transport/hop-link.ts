@@ -3,7 +3,7 @@ import type { DispatcherError } from '../../domain/shared/errors.ts';
 
 /** One step on its way to one hop. */
 export interface HopStep {
-  /** 0, 1, 2, ... within the session. */
+  /** 0, 1, 2, ... of the steps that this hop is sent. */
   readonly index: number;
   /** Of the first row. */
   readonly position: number;
@@ -38,3 +38,10 @@ export interface HopListener {
 
 /** Starts opening a session at one hop. */
 export type ConnectHop = (request: OpenChainRequest, hop: TransportHop, listener: HopListener) => HopLink;
+
+/** A protocol's way to open sessions at hops, with the connections behind it. */
+export interface HopConnector {
+  readonly connect: ConnectHop;
+  /** Closes the pooled connections. */
+  close(): Promise<void>;
+}
