@@ -3,11 +3,11 @@ import { createLogger } from '../adapters/observability/logger.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { openLanguageModel } from '../language-model/open-language-model.ts';
-import { locateModel } from '../language-model/weights/locate-model.ts';
 import { type CommandIo, UsageError } from './command-io.ts';
 import { embeddedMemoryBudgets } from './serve/embedded-memory.ts';
 import { type EmbeddedSwarm, startEmbeddedSwarm } from './serve/embedded-swarm.ts';
-import { type RunningDispatcher, startDispatcher } from './serve/start-dispatcher.ts';
+import { prepareModel } from './serve/prepare-model.ts';
+import { DEFAULT_SESSION_TOKENS, type RunningDispatcher, startDispatcher } from './serve/start-dispatcher.ts';
 
 interface ServeFlags {
   readonly config?: string;
@@ -45,8 +45,9 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
   const config = loadConfig({ file: flags.config, env: io.env, flags });
   const log = createLogger({ level: config.observability.log_level });
   const stopped = stopSignal();
-  const modelPath = await locateModel(config.model.id, config.model.cache_dir);
+  const modelPath = await prepareModel(config, io);
   const model = await openLanguageModel(modelPath, {
+    maxPromptTokens: config.model.session_tokens ?? DEFAULT_SESSION_TOKENS,
     onFailure: (error) => log.fatal({ err: error }, 'the language model failed'),
   });
   let dispatcher: RunningDispatcher | undefined;

@@ -37,7 +37,14 @@ const grpc = z.strictObject({
 });
 
 const model = z.strictObject({
-  id: z.string().min(1).max(1024).default('tiny-austen').describe('model to serve: an id, or a folder with its files'),
+  id: z
+    .string()
+    .min(1)
+    .max(1024)
+    .optional()
+    .describe(
+      'model to serve: an id, or a folder with its files; without it smollm2-135m-instruct, or tiny-austen where that cannot be fetched',
+    ),
   session_tokens: count(2, 1_048_576)
     .optional()
     .describe("longest prompt plus output of one request; without it the model's context, at most 1024"),

@@ -43,6 +43,9 @@ const JOURNAL_CAPACITY = 10_000;
 /** The ready line waits this long for servers that still load once a first chain serves, ms. */
 const STRAGGLER_MS = 1_000;
 
+/** Prompt plus output of one request, where the configuration names no limit and the model's context is longer. */
+export const DEFAULT_SESSION_TOKENS = 1024;
+
 export interface RunningDispatcher {
   /** Bound, as `http://host:port` and `host:port`. */
   readonly httpUrl: string;
@@ -258,7 +261,7 @@ class FirstReadiness {
 }
 
 function sessionLimit(config: Config, model: LanguageModel): number {
-  const wanted = config.model.session_tokens ?? Math.min(model.contextTokens, 1024);
+  const wanted = config.model.session_tokens ?? Math.min(model.contextTokens, DEFAULT_SESSION_TOKENS);
   if (wanted <= model.contextTokens) return wanted;
   throw new DispatcherError(
     'DSP_INVALID_ARGUMENT',
