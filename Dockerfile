@@ -28,8 +28,8 @@ COPY config/default.yaml ./config/default.yaml
 # Weights fetched at run time; mount a volume here to keep them.
 RUN mkdir -m 1777 cache
 ENV DAISYCHAIN_CACHE_DIR=/app/cache
-# Other containers must reach it. Joining servers then need a token (DAISYCHAIN_SECURITY__JOIN_TOKENS), unless
-# DAISYCHAIN_SECURITY__ALLOW_OPEN=true says that the network is closed.
+# Other containers must reach it. Joining servers then need a token (DAISYCHAIN_SECURITY__JOIN_TOKENS) and clients a
+# key (DAISYCHAIN_SECURITY__API_KEYS), unless DAISYCHAIN_SECURITY__ALLOW_OPEN=true says that the network is closed.
 ENV DAISYCHAIN_HOST=0.0.0.0
 USER node
 EXPOSE 8080 50051

@@ -52,14 +52,17 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
   });
   let dispatcher: RunningDispatcher | undefined;
   let swarm: EmbeddedSwarm | undefined;
+  let reload = (): void => undefined;
   try {
     dispatcher = await startDispatcher(config, model, log);
     if (servers > 0) swarm = embed(servers, dispatcher, config, modelPath, io, log);
     else io.stdout.write(`daisychain listens: ${addresses(dispatcher)}; waiting for servers to join\n`);
     const running = dispatcher;
+    reload = () => reloadDoors(running, log);
     running.ready.then(({ chains, slots }) => {
       io.stdout.write(`daisychain ready: ${addresses(running)}, model ${model.id}, ${chains} chains, ${slots} slots\n`);
     });
+    process.on('SIGHUP', reload);
     await stopped;
     await running.drain(
       servers > 0
@@ -67,9 +70,20 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
         : config.limits.grace_period_seconds * 1000,
     );
   } finally {
+    process.off('SIGHUP', reload);
     await dispatcher?.stop();
     await swarm?.stop(CHILD_GRACE_MS);
     await model.close();
+  }
+}
+
+/** SIGHUP: new keys and certificates for the connections to come. A mistake in them changes nothing. */
+function reloadDoors(dispatcher: RunningDispatcher, log: ReturnType<typeof createLogger>): void {
+  try {
+    dispatcher.reload();
+    log.info({}, 'keys and certificates were read again');
+  } catch (error) {
+    log.error({ reason: error instanceof Error ? error.message : String(error) }, 'keys and certificates stay as they were');
   }
 }
 

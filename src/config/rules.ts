@@ -17,10 +17,31 @@ export function checkTogether(config: z.output<typeof configSchema>): string[] {
         `to let anyone join`,
     );
   }
+  const hasClientKeys = security.api_keys.length > 0 || security.keys_file !== undefined;
+  if (!isLoopback(http.host) && !hasClientKeys && !security.allow_open) {
+    problems.push(
+      `http.host: ${http.host} lets other machines ask, so set security.api_keys or security.keys_file, or ` +
+        `security.allow_open: true to let anyone ask`,
+    );
+  }
+  problems.push(...pairProblems('http', http), ...pairProblems('grpc', grpc));
+  if (grpc.client_ca_file !== undefined && grpc.tls_cert_file === undefined) {
+    problems.push('grpc.client_ca_file: certificates are shown over TLS only, so set grpc.tls_cert_file');
+  }
   if (http.port !== 0 && http.port === grpc.port) {
     problems.push(`grpc.port: must differ from http.port (${http.port}), or be 0 for any free port`);
   }
   return problems;
+}
+
+function pairProblems(
+  section: string,
+  { tls_cert_file, tls_key_file }: { tls_cert_file?: string | undefined; tls_key_file?: string | undefined },
+): string[] {
+  if ((tls_cert_file === undefined) === (tls_key_file === undefined)) return [];
+  const [given, missing] =
+    tls_cert_file === undefined ? ['tls_key_file', 'tls_cert_file'] : ['tls_cert_file', 'tls_key_file'];
+  return [`${section}.${given}: needs ${section}.${missing} beside it`];
 }
 
 /** Whether a listening address is reachable from this machine only. */

@@ -16,6 +16,20 @@ const host = () =>
     .max(255)
     .regex(/^[A-Za-z0-9._:-]+$/, 'must be a host name or an IP address');
 const secrets = () => z.array(z.string().min(16).max(256)).max(1000);
+const keys = () =>
+  z
+    .array(
+      z
+        .string()
+        .min(16)
+        .max(256)
+        .refine(
+          (key) => !/^sha256:/i.test(key) || /^sha256:[0-9a-f]{64}$/i.test(key),
+          'must be a key, or sha256: and the 64 hexadecimal digits of its digest',
+        ),
+    )
+    .max(1000);
+const file = () => z.string().min(1).max(4096).optional();
 
 const http = z.strictObject({
   host: host().default('127.0.0.1').describe('address that the HTTP API listens on; 0.0.0.0 for every interface'),
@@ -25,6 +39,20 @@ const http = z.strictObject({
   keep_alive_seconds: seconds(1, 3600)
     .default(75)
     .describe('how long an idle connection stays open; keep it above a proxy in front'),
+  max_header_bytes: count(1024, 1_048_576)
+    .default(16_384)
+    .describe('longest request line with all headers; longer ones get 431'),
+  headers_timeout_seconds: seconds(0.1, 600).default(10).describe('longest wait for the headers of a request'),
+  slow_client_timeout_seconds: seconds(0.1, 3600)
+    .default(30)
+    .describe('a client that takes nothing of its answer for this long is cut off'),
+  cors_origins: z
+    .array(z.string().regex(/^https?:\/\/[^/\s*]+$/, 'must be an origin such as https://chat.example'))
+    .max(100)
+    .default([])
+    .describe('origins whose web pages may call /v1 from a browser, such as https://chat.example'),
+  tls_cert_file: file().describe('PEM file with the certificate chain of the HTTP API; with it the API speaks HTTPS'),
+  tls_key_file: file().describe('PEM file with the key of that certificate'),
 });
 
 const grpc = z.strictObject({
@@ -34,6 +62,11 @@ const grpc = z.strictObject({
     .default(4_194_304)
     .describe('largest message taken from a client or a server'),
   keepalive_seconds: seconds(5, 3600).default(20).describe('how often an idle connection is probed'),
+  tls_cert_file: file().describe('PEM file with the certificate chain of the gRPC API; with it the API speaks TLS'),
+  tls_key_file: file().describe('PEM file with the key of that certificate'),
+  client_ca_file: file().describe(
+    'PEM file with authorities: every server and client of the gRPC API must then show a certificate of one of them',
+  ),
 });
 
 const model = z.strictObject({
@@ -150,14 +183,22 @@ const security = z.strictObject({
     description: 'tokens, at least 16 characters each, one of which a joining server must show',
     writeOnly: true,
   }),
-  api_keys: secrets().default([]).meta({
-    description: 'keys, at least 16 characters each, one of which an HTTP or gRPC client must show',
+  api_keys: keys().default([]).meta({
+    description:
+      'keys, at least 16 characters each, or sha256:DIGEST of one, one of which an HTTP or gRPC client must show',
     writeOnly: true,
   }),
+  admin_keys: keys().default([]).meta({
+    description: 'keys, in the same form, one of which /admin/v1 asks for; without any, api_keys may read there',
+    writeOnly: true,
+  }),
+  keys_file: file().describe(
+    'YAML or JSON file with further keys of clients, each with its tenant, highest priority and limits',
+  ),
   allow_open: z
     .boolean()
     .default(false)
-    .describe('let any server join a dispatcher that listens beyond this machine without join tokens'),
+    .describe('listen beyond this machine although no join tokens, or no keys, are set: anyone may join and ask'),
 });
 
 const observability = z.strictObject({

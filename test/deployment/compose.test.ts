@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { problemOfCommandLine } from '../support/command-flags.ts';
+import { filledIn } from '../support/compose-file.ts';
 import { environmentOf, readDockerfile, type Stage } from '../support/dockerfile.ts';
 
 interface Service {
@@ -29,7 +30,7 @@ const imageEnvironment = environmentOf(readDockerfile(path.join(ROOT, 'Dockerfil
 /** Ports that the images of others listen on. */
 const PORTS_OF_OTHERS: Readonly<Record<string, number>> = { prometheus: 9090, grafana: 3000 };
 
-const configOf = (service: Service) => loadConfig({ env: { ...imageEnvironment, ...service.environment } });
+const configOf = (service: Service) => loadConfig({ env: { ...imageEnvironment, ...filledIn(service.environment) } });
 const dispatcher = compose.services['dispatcher'] as Service;
 
 function portsOf(name: string): number[] {
@@ -70,7 +71,11 @@ describe('docker-compose.yml', () => {
 
   it('configures the dispatcher with what it knows, and publishes no port where strangers could join', () => {
     const config = configOf(dispatcher);
-    expect(config.security.allow_open).toBe(true);
+    expect(config.security.allow_open).toBe(false);
+    const { api_keys, admin_keys, join_tokens } = config.security;
+    expect(new Set([...api_keys, ...admin_keys, ...join_tokens]).size).toBe(3);
+    for (const [name, service] of ours.filter(([name]) => name !== 'dispatcher'))
+      expect(filledIn(service.environment)['DAISYCHAIN_JOIN_TOKEN'], name).toBe(join_tokens[0]);
     expect(dispatcher.ports?.join()).not.toContain(String(config.grpc.port));
   });
 

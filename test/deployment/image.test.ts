@@ -65,10 +65,14 @@ describe('the image', () => {
 
   it('sets variables that the configuration knows, and opens the ports of its defaults', () => {
     const env = environmentOf(final);
-    const config = loadConfig({ env: { ...env, DAISYCHAIN_SECURITY__JOIN_TOKENS: 'a-token-for-the-test' } });
+    const secrets = {
+      DAISYCHAIN_SECURITY__JOIN_TOKENS: 'a-token-for-the-test',
+      DAISYCHAIN_SECURITY__API_KEYS: 'a-key-for-the-test',
+    };
+    const config = loadConfig({ env: { ...env, ...secrets } });
     expect(config.http.host).toBe('0.0.0.0');
     expect(named(final, 'EXPOSE')[0]?.words).toEqual([String(config.http.port), String(config.grpc.port)]);
-    // With nothing said about joining it must not start open to everybody.
-    expect(() => loadConfig({ env })).toThrow(/security\.join_tokens/);
+    // With nothing said about who may join or ask, it must not start open to everybody.
+    expect(() => loadConfig({ env })).toThrow(/security\.join_tokens.*security\.api_keys/s);
   });
 });

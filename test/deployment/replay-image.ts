@@ -11,6 +11,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { filledIn } from '../support/compose-file.ts';
 import { environmentOf, type Instruction, readDockerfile, type Stage } from '../support/dockerfile.ts';
 
 interface ComposeService {
@@ -92,27 +93,30 @@ async function runServices(final: Stage): Promise<void> {
   ).services;
   const dispatcher = services['dispatcher'] as ComposeService;
   // Inside the container the fixed ports are its own; here any free ones.
-  const env = {
-    ...dispatcher.environment,
+  const env: Record<string, string> = {
+    ...filledIn(dispatcher.environment),
     DAISYCHAIN_HOST: '127.0.0.1',
     DAISYCHAIN_HTTP_PORT: '0',
     DAISYCHAIN_GRPC_PORT: '0',
   };
   const server = start(final, dispatcher.command ?? [], env);
   const [, http = '', grpc = ''] = await lineMatching(server, /HTTP http:\/\/\S+?:(\d+), gRPC \S+?:(\d+)/);
-  for (const [name, { command }] of Object.entries(services)) {
+  for (const [name, { command, environment }] of Object.entries(services)) {
     if (command?.[0] !== 'agent') continue;
     const local = command.map((word) =>
       word === 'dispatcher:50051' ? `127.0.0.1:${grpc}` : word.replace(/^0\.0\.0\.0:\d+$/, '0.0.0.0:0'),
     );
     process.stdout.write(`[${name}] ${local.join(' ')}\n`);
-    start(final, local, {});
+    start(final, local, filledIn(environment));
   }
   await until(async () => (await fetch(`http://127.0.0.1:${http}/readyz`)).ok, 'the dispatcher never became ready');
   checkHealth(final, http);
   const answer = await fetch(`http://127.0.0.1:${http}/v1/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${env['DAISYCHAIN_SECURITY__API_KEYS']}`,
+    },
     body: JSON.stringify({ model: 'default', prompt: 'It is a truth', max_tokens: 8 }),
   });
   const body = (await answer.json()) as { usage?: { completion_tokens?: number } };

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildHttpServer } from '../../src/adapters/http/build-http-server.ts';
 import type { HttpDeps, HttpLog } from '../../src/adapters/http/http-deps.ts';
 import { DEFAULT_HTTP_OPTIONS, type HttpOptions } from '../../src/adapters/http/http-options.ts';
+import { accessTo } from './access-keys.ts';
 import { FakeInferenceService } from './fake-inference-service.ts';
 
 /** A log that keeps its lines for the test. */
@@ -37,6 +38,7 @@ export function buildTestFront(options: Partial<HttpOptions> = {}, deps: Partial
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', render: async () => '# no metrics\n' },
     log,
     options: { ...DEFAULT_HTTP_OPTIONS, ...options },
+    access: accessTo({}),
     ...deps,
   });
   return {

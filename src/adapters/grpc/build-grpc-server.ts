@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { DispatcherError } from '../../domain/shared/errors.ts';
@@ -11,6 +11,7 @@ export interface GrpcServerOptions {
   readonly maxMessageBytes: number;
   readonly keepaliveSeconds: number;
   readonly registry: RegistryServiceOptions;
+  readonly credentials: ServerCredentials;
 }
 
 /** The dispatcher's gRPC front, built and not yet listening. */
@@ -49,7 +50,7 @@ export function buildGrpcServer(
     listen: (host, port) =>
       new Promise((resolve, reject) => {
         const address = formatHostPort({ host, port });
-        server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+        server.bindAsync(address, options.credentials, (error, bound) => {
           if (error === null) resolve(bound);
           else
             reject(

@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
-import type { LeaseChain, LeasedChain } from '../../application/requests/lease-chain.ts';
+import { boundedJob } from '../../application/access/bounded-job.ts';
+import { bearerKey, type KeyGrant, type KeyRing, type Priority } from '../../application/access/key-ring.ts';
 import type { GenerationRequest, InferenceService } from '../../application/ports/inference.ts';
+import type { LeaseChain, LeasedChain } from '../../application/requests/lease-chain.ts';
+import { validTraceparent } from '../../application/requests/trace-context.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { DispatcherHandlers } from '../wire/generated/daisychain/v1/Dispatcher.ts';
 import type { GenerateEvent } from '../wire/generated/daisychain/v1/GenerateEvent.ts';
@@ -16,7 +18,7 @@ export interface DispatcherServiceDependencies {
   /** A seed for requests that name none. */
   readonly newSeed: () => number;
   /** One of which a client must show (`authorization: Bearer KEY`); empty: everybody may ask. */
-  readonly apiKeys: readonly string[];
+  readonly clientKeys: KeyRing;
   /** Unexpected failures: ours, not the client's. */
   readonly logFailure: (error: unknown) => void;
 }
@@ -29,7 +31,7 @@ const SLOW_CLIENT_MS = 60_000;
 
 /** The service for clients: `Generate`, and `Acquire`, `Renew`, `Release` for those that drive a chain themselves. */
 export function dispatcherHandlers(deps: DispatcherServiceDependencies): DispatcherHandlers {
-  const authenticate = createAuthentication(deps.apiKeys);
+  const authenticate = createAuthentication(deps.clientKeys);
   const { leases } = deps;
 
   return {
@@ -59,15 +61,15 @@ export function dispatcherHandlers(deps: DispatcherServiceDependencies): Dispatc
   };
 }
 
-type Authenticate = (metadata: Metadata) => void;
+/** @returns what the caller's key allows; undefined: no keys are configured */
+type Authenticate = (metadata: Metadata) => KeyGrant | undefined;
 
-function createAuthentication(apiKeys: readonly string[]): Authenticate {
-  const digests = new Set(apiKeys.map(digestOf));
+function createAuthentication(keys: KeyRing): Authenticate {
   return (metadata) => {
-    if (digests.size === 0) return;
-    const header = String(metadata.get('authorization')[0] ?? '');
-    const key = /^Bearer +(\S+) *$/i.exec(header)?.[1];
-    if (key !== undefined && digests.has(digestOf(key))) return;
+    if (keys.isEmpty) return undefined;
+    const key = bearerKey(String(metadata.get('authorization')[0] ?? ''));
+    const grant = key === undefined ? undefined : keys.find(key);
+    if (grant !== undefined) return grant;
     throw new DispatcherError('DSP_UNAUTHENTICATED', 'send an API key in the metadata `authorization: Bearer KEY`');
   };
 }
@@ -97,9 +99,9 @@ async function generate(
   deps: DispatcherServiceDependencies,
   authenticate: Authenticate,
 ): Promise<void> {
-  authenticate(call.metadata);
+  const grant = authenticate(call.metadata);
   const signal = cancellationOf(call);
-  const generation = await deps.inference.generate(requestOf(call, deps), signal);
+  const generation = await deps.inference.generate(requestOf(call, deps, grant), signal);
   let outputTokens = 0;
   const base = { inputTokens: generation.promptTokens, chainId: generation.chainId };
   for await (const event of generation.events) {
@@ -139,14 +141,16 @@ function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSign
 function requestOf(
   call: ServerWritableStream<GenerateRequest__Output, GenerateEvent>,
   deps: DispatcherServiceDependencies,
+  grant: KeyGrant | undefined,
 ): GenerationRequest {
   const { request } = call;
+  const traceparent = validTraceparent(call.metadata.get('traceparent')[0]);
   const { sampling } = request;
   if (request.prompt !== '' && request.promptTokens.length > 0)
     throw invalid('prompt', 'give prompt or prompt_tokens, not both');
   if (request.stop.length > 4) throw invalid('stop', 'holds 4 texts at most');
   return {
-    requestId: deps.newId(),
+    requestId: requestIdOf(call.metadata) ?? deps.newId(),
     modelId: request.modelId === '' ? 'default' : request.modelId,
     prompt:
       request.promptTokens.length > 0
@@ -160,13 +164,25 @@ function requestOf(
       seed: inRange('sampling.seed', sampling?.seed ?? deps.newSeed(), 0, Number.MAX_SAFE_INTEGER),
     },
     stop: request.stop,
-    priority: priorityOf(request.priority),
-    tenant: request.tenant.slice(0, 128),
+    ...boundedJob({ priority: priorityOf(request.priority), tenant: tenantOf(request.tenant) }, grant, 'tenant'),
+    ...(traceparent === undefined ? {} : { traceparent }),
     deadlineMs: deadlineMs(call),
   };
 }
 
-function priorityOf(text: string): 'high' | 'normal' | 'low' {
+/** The client's own name for its request, where it is one that logs and paths can carry. */
+function requestIdOf(metadata: Metadata): string | undefined {
+  const [value] = metadata.get('x-request-id');
+  return typeof value === 'string' && /^[A-Za-z0-9._:@/+=-]{1,128}$/.test(value) ? value : undefined;
+}
+
+function tenantOf(text: string): string | undefined {
+  if (text === '') return undefined;
+  if (/^[A-Za-z0-9._:@-]{1,64}$/.test(text)) return text;
+  throw invalid('tenant', 'must be 1 to 64 letters, digits or any of . _ : @ -');
+}
+
+function priorityOf(text: string): Priority {
   if (text === '' || text === 'normal') return 'normal';
   if (text === 'high' || text === 'low') return text;
   throw invalid('priority', 'must be high, normal or low');
@@ -212,8 +228,4 @@ function leaseMessage(lease: LeasedChain): Lease {
 
 function invalid(param: string, problem: string): DispatcherError {
   return new DispatcherError('DSP_INVALID_ARGUMENT', `${param}: ${problem}`, { param });
-}
-
-function digestOf(key: string): string {
-  return createHash('sha256').update(key).digest('base64');
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Clock } from '../../application/ports/clock.ts';
+import type { MemberLink } from '../../application/ports/member-link.ts';
 import {
   checkRegistration,
   checkSpeeds,
@@ -7,8 +9,6 @@ import {
   type RawSpeeds,
   type ServedModelFacts,
 } from '../../application/swarm/check-registration.ts';
-import type { Clock } from '../../application/ports/clock.ts';
-import type { MemberLink } from '../../application/ports/member-link.ts';
 import type { Swarm } from '../../application/swarm/swarm.ts';
 import type { Membership } from '../../domain/membership/membership.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';

@@ -1,4 +1,6 @@
-import type { FastifyReply } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Generation } from '../../application/ports/inference.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { ClientPresence } from './client-presence.ts';
@@ -20,9 +22,14 @@ export async function answerInference(
   request: MappedRequest,
   shape: AnswerShape,
 ): Promise<unknown> {
-  const answer = new Answer(deps, request, shape, reply.request.id);
+  const answer = new Answer(deps, request, shape, answerIdOf(reply.request));
   const presence = new ClientPresence(reply.request.raw.socket);
   return request.isStream ? answerStream(deps, reply, answer, presence) : answerWhole(deps, reply, answer, presence);
+}
+
+/** Unique, also where a client gives all its requests the same id. */
+function answerIdOf(request: FastifyRequest): string {
+  return request.headers['x-request-id'] === request.id ? randomUUID() : request.id;
 }
 
 /** The state of one answer: which chains serve it, and what it has cost so far. */
@@ -30,17 +37,17 @@ class Answer {
   readonly request: MappedRequest;
   readonly shape: AnswerShape;
   readonly assemblers: readonly ChoiceAssembler[];
-  readonly #requestId: string;
+  readonly #id: string;
   readonly #chainIds = new Set<string>();
   #identity: AnswerIdentity | undefined;
   #queueMs = 0;
   #promptTokens = 0;
   #completionTokens = 0;
 
-  constructor(deps: HttpDeps, request: MappedRequest, shape: AnswerShape, requestId: string) {
+  constructor(deps: HttpDeps, request: MappedRequest, shape: AnswerShape, id: string) {
     this.request = request;
     this.shape = shape;
-    this.#requestId = requestId;
+    this.#id = id;
     this.assemblers = request.jobs.map((job) => new ChoiceAssembler(tokenTextsOf(deps, request, job.modelId)));
   }
 
@@ -67,7 +74,7 @@ class Answer {
 
   onAssigned(index: number, generation: Generation): void {
     this.#identity ??= {
-      id: this.shape.idPrefix + this.#requestId,
+      id: this.shape.idPrefix + this.#id,
       createdUnixSeconds: Math.floor(Date.now() / 1_000),
       modelId: generation.modelId,
     };
@@ -157,7 +164,7 @@ async function answerStream(
         // The head leaves with the first text: until then a failure still gets its own status.
         if (!stream.hasBegun) {
           reply.hijack();
-          stream.begin({ 'x-request-id': requestId, ...answer.headers });
+          stream.begin({ ...(reply.getHeaders() as OutgoingHttpHeaders), ...answer.headers });
         }
         let pause: Promise<void> | undefined;
         for (const chunk of answer.shape.chunks(answer.identity, index, piece, !hasBegun[index], options))

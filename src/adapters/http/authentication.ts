@@ -1,29 +1,66 @@
-import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import type { AccessKeys } from '../../application/access/access-keys.ts';
+import { bearerKey, type KeyGrant } from '../../application/access/key-ring.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 
-/**
- * Makes the check of `authorization: Bearer KEY`. Keys are compared by digest, so that the time of a
- * comparison tells nothing of a key.
- * @returns undefined when no keys are configured: everybody may ask
- */
-export function createAuthentication(
-  apiKeys: readonly string[],
-): ((request: FastifyRequest) => Promise<void>) | undefined {
-  if (apiKeys.length === 0) return undefined;
-  const digests = new Set(apiKeys.map(digestOf));
+const GRANTS = new WeakMap<FastifyRequest, KeyGrant>();
+
+/** What the request's key allows; undefined: no keys are configured. */
+export function grantOf(request: FastifyRequest): KeyGrant | undefined {
+  return GRANTS.get(request);
+}
+
+/** Checks `authorization: Bearer KEY` of clients. @throws (rejects) DispatcherError DSP_UNAUTHENTICATED */
+export function authenticateClient(access: AccessKeys): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
-    const header = request.headers.authorization ?? '';
-    const key = /^Bearer +(\S+) *$/i.exec(header)?.[1];
-    if (key !== undefined && digests.has(digestOf(key))) return;
-    const message =
-      key === undefined
-        ? 'Send an API key in the header `authorization: Bearer KEY`.'
-        : 'The API key is not one of this service.';
-    throw new DispatcherError('DSP_UNAUTHENTICATED', message);
+    if (access.clients.isEmpty) return;
+    const key = presentedKey(request);
+    const grant = access.clients.find(key);
+    if (grant === undefined) throw refusal('The API key is not one of this service.');
+    GRANTS.set(request, grant);
   };
 }
 
-function digestOf(key: string): string {
-  return createHash('sha256').update(key).digest('base64');
+/**
+ * Checks the key of who reads `/admin/v1`: an operator's, or, where none is set, a client's that may observe.
+ * @throws (rejects) DispatcherError DSP_UNAUTHENTICATED
+ */
+export function authenticateObserver(access: AccessKeys): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    const { clients, operators } = access;
+    if (!operators.isEmpty) {
+      if (operators.find(presentedKey(request)) === undefined)
+        throw refusal("The key is not one of this service's operators.");
+      return;
+    }
+    if (clients.isEmpty) return;
+    const grant = clients.find(presentedKey(request));
+    if (grant === undefined) throw refusal('The API key is not one of this service.');
+    if (!grant.mayObserve) throw refusal('This API key is for requests only: /admin/v1 needs an operator key.');
+  };
+}
+
+/**
+ * Checks that who acts under `/admin/v1` showed an operator's key, or, where no key of any kind is set,
+ * sits at this machine. Comes after `authenticateObserver`.
+ * @throws DispatcherError DSP_UNAUTHENTICATED
+ */
+export function refuseUnlessOperator(access: AccessKeys, request: FastifyRequest): void {
+  if (!access.operators.isEmpty) return;
+  if (access.clients.isEmpty && isLoopback(request.socket.remoteAddress)) return;
+  throw refusal('Actions need an operator key, and this dispatcher has none configured (security.admin_keys).');
+}
+
+function presentedKey(request: FastifyRequest): string {
+  const key = bearerKey(request.headers.authorization);
+  if (key === undefined) throw refusal('Send an API key in the header `authorization: Bearer KEY`.');
+  return key;
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return address === '::1' || address?.replace('::ffff:', '').startsWith('127.') === true;
+}
+
+function refusal(message: string): DispatcherError {
+  return new DispatcherError('DSP_UNAUTHENTICATED', message);
 }

@@ -1,5 +1,6 @@
 import { type FastifyInstance, fastify } from 'fastify';
-import { createAuthentication } from './authentication.ts';
+import { authenticateClient, authenticateObserver } from './authentication.ts';
+import { allowOrigins } from './cross-origin.ts';
 import { answerBrokenRequest, replyNotFound, replyWithError } from './error-replies.ts';
 import type { HttpDeps } from './http-deps.ts';
 import { addHtmlPage } from './pages/html-page.ts';
@@ -17,11 +18,6 @@ import { addProbes } from './routes/probes.ts';
 /** How often Node looks for clients that are too slow with their request, milliseconds. */
 const SLOW_CLIENT_CHECK_MS = 2_000;
 
-function authenticateWith(scope: FastifyInstance, keys: readonly string[]): void {
-  const authenticate = createAuthentication(keys);
-  if (authenticate !== undefined) scope.addHook('onRequest', authenticate);
-}
-
 /** How often a closing front looks for connections that have fallen idle, milliseconds. */
 const IDLE_CLOSE_INTERVAL_MS = 25;
 
@@ -31,14 +27,20 @@ const IDLE_CLOSE_INTERVAL_MS = 25;
  */
 export function buildHttpServer(deps: HttpDeps): FastifyInstance {
   const { options } = deps;
+  const server = {
+    maxHeaderSize: options.headerLimitBytes,
+    headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs),
+    connectionsCheckingInterval: Math.min(SLOW_CLIENT_CHECK_MS, options.headersTimeoutMs),
+    // Tokens are small and must leave at once.
+    noDelay: true,
+  };
   const app = fastify({
-    http: {
-      maxHeaderSize: options.headerLimitBytes,
-      headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs),
-      connectionsCheckingInterval: Math.min(SLOW_CLIENT_CHECK_MS, options.headersTimeoutMs),
-      // Tokens are small and must leave at once.
-      noDelay: true,
-    },
+    // One type for both: what differs is the socket under the server.
+    ...((options.tls === undefined
+      ? { http: server }
+      : { https: { ...server, ...options.tls, handshakeTimeout: options.headersTimeoutMs } }) as {
+      http: typeof server;
+    }),
     bodyLimit: options.bodyLimitBytes,
     requestTimeout: options.requestTimeoutMs,
     keepAliveTimeout: options.keepAliveTimeoutMs,
@@ -63,6 +65,7 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });
+  allowOrigins(app, options.corsOrigins);
   app.setErrorHandler((error, request, reply) => replyWithError(deps.log, error, request, reply));
   app.setNotFoundHandler((request, reply) => replyNotFound(routes.methodsOf(request.url), request, reply));
 
@@ -71,13 +74,13 @@ export function buildHttpServer(deps: HttpDeps): FastifyInstance {
   addDocs(app, deps);
   if (deps.swarm !== undefined) addHtmlPage(app, '/', OPERATOR_PAGE);
   app.register(async (scope) => {
-    authenticateWith(scope, options.apiKeys);
+    scope.addHook('onRequest', authenticateClient(deps.access));
     addChatCompletions(scope, deps);
     addCompletions(scope, deps);
     addModels(scope, deps);
   });
   app.register(async (scope) => {
-    authenticateWith(scope, options.adminKeys.length > 0 ? options.adminKeys : options.apiKeys);
+    scope.addHook('onRequest', authenticateObserver(deps.access));
     addAdmin(scope, deps);
   });
   return app;

@@ -1,3 +1,4 @@
+import type { AccessKeys } from '../../application/access/access-keys.ts';
 import type { InferenceService } from '../../application/ports/inference.ts';
 import type { RequestJournal } from '../../application/ports/request-journal.ts';
 import type { SwarmControl } from '../../application/ports/swarm-control.ts';
@@ -10,6 +11,7 @@ export interface HttpDeps {
   readonly metrics: MetricsPage;
   readonly log: HttpLog;
   readonly options: HttpOptions;
+  readonly access: AccessKeys;
   /** Without it the operators' read model is not served. */
   readonly swarm?: SwarmView;
   /** Without it operators can change nothing. */

@@ -16,13 +16,16 @@ export interface HttpOptions {
   readonly slowClientTimeoutMs: number;
   /** Most jobs that one request may ask for: prompts times `n`. */
   readonly maxJobsPerRequest: number;
-  /** Keys that clients must present as bearer tokens; none: the front is open. */
-  readonly apiKeys: readonly string[];
-  /**
-   * Keys for `/admin/v1`. None, and no API keys either: open. None, but API keys: any of those may
-   * read there, and nobody may act.
-   */
-  readonly adminKeys: readonly string[];
+  /** Origins whose pages may call `/v1` from a browser, such as `https://chat.example`. */
+  readonly corsOrigins: readonly string[];
+  /** Undefined: plain HTTP. */
+  readonly tls: HttpTls | undefined;
+}
+
+/** PEM texts of the front's certificate, with the chain up to its authority, and of its key. */
+export interface HttpTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
 }
 
 export const DEFAULT_HTTP_OPTIONS: HttpOptions = {
@@ -34,6 +37,6 @@ export const DEFAULT_HTTP_OPTIONS: HttpOptions = {
   maxConnections: 10_000,
   slowClientTimeoutMs: 30_000,
   maxJobsPerRequest: 16,
-  apiKeys: [],
-  adminKeys: [],
+  corsOrigins: [],
+  tls: undefined,
 };

@@ -1,9 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { boundedJob } from '../../application/access/bounded-job.ts';
+import type { KeyGrant } from '../../application/access/key-ring.ts';
 import type { GenerationRequest } from '../../application/ports/inference.ts';
+import { validTraceparent } from '../../application/requests/trace-context.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 
-/** What a client says of a job in headers. */
-export type JobHeaders = Pick<GenerationRequest, 'priority' | 'tenant' | 'deadlineMs'>;
+/** What a client says of a job in headers, as far as its key allows. */
+export type JobHeaders = Pick<GenerationRequest, 'priority' | 'tenant' | 'limits' | 'deadlineMs' | 'traceparent'>;
 
 export const PRIORITY_HEADER = 'x-daisychain-priority';
 export const DEADLINE_HEADER = 'x-daisychain-deadline-ms';
@@ -15,11 +18,13 @@ const TENANT = /^[A-Za-z0-9._:@-]{1,64}$/;
 const WHOLE_NUMBER = /^[0-9]{1,9}$/;
 
 /** @throws DispatcherError DSP_INVALID_ARGUMENT naming the header */
-export function readJobHeaders(headers: IncomingHttpHeaders): JobHeaders {
+export function readJobHeaders(headers: IncomingHttpHeaders, grant: KeyGrant | undefined): JobHeaders {
+  const wanted = { priority: readPriority(headers[PRIORITY_HEADER]), tenant: readTenant(headers[TENANT_HEADER]) };
+  const traceparent = validTraceparent(headers['traceparent']);
   return {
-    priority: readPriority(headers[PRIORITY_HEADER]),
-    tenant: readTenant(headers[TENANT_HEADER]),
+    ...boundedJob(wanted, grant, TENANT_HEADER),
     deadlineMs: readDeadline(headers[DEADLINE_HEADER]),
+    ...(traceparent === undefined ? {} : { traceparent }),
   };
 }
 
@@ -29,8 +34,8 @@ function readPriority(value: string | string[] | undefined): JobHeaders['priorit
   throw refusal(PRIORITY_HEADER, 'must be one of high, normal, low');
 }
 
-function readTenant(value: string | string[] | undefined): string {
-  if (value === undefined) return 'default';
+function readTenant(value: string | string[] | undefined): string | undefined {
+  if (value === undefined) return undefined;
   if (typeof value === 'string' && TENANT.test(value)) return value;
   throw refusal(TENANT_HEADER, 'must be 1 to 64 letters, digits or any of . _ : @ -');
 }

@@ -75,8 +75,21 @@ export interface GenerationRequest {
   readonly echo?: boolean;
   readonly priority: 'high' | 'normal' | 'low';
   readonly tenant: string;
+  /** What the client's key allows its tenant; undefined: nothing of its own. */
+  readonly limits?: TenantLimits;
+  /** W3C trace context of the client's own span, if it sent a valid one. */
+  readonly traceparent?: string;
   /** Monotonic milliseconds from now until which the answer must have begun, if limited. */
   readonly deadlineMs: number | undefined;
+}
+
+/** Limits of all requests of a tenant together; undefined: none. */
+export interface TenantLimits {
+  /** Requests that hold a slot at once, >= 1. */
+  readonly maxConcurrency: number | undefined;
+  readonly requestsPerMinute: number | undefined;
+  /** Prompt and output tokens. */
+  readonly tokensPerMinute: number | undefined;
 }
 
 export type Prompt =

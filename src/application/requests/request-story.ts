@@ -4,6 +4,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { ChainChoice, ChainTimes, HopTimes, RequestTimes } from '../ports/request-journal.ts';
 import type { RequestOutcome } from '../ports/telemetry.ts';
 
+/** What is asked of a session here. */
+type TimedSession = Pick<ChainSession, 'hopTimings'>;
+
 /** One chain of a request, while it runs and after. */
 interface ChainChapter {
   readonly chain: Chain;
@@ -14,7 +17,7 @@ interface ChainChapter {
   lastTokenMs: number | undefined;
   tokens: number;
   /** While it runs, the hops are asked of it; then their last figures stay. */
-  session: ChainSession | undefined;
+  session: TimedSession | undefined;
   hops: readonly HopTimes[];
 }
 
@@ -65,7 +68,7 @@ export class RequestStory {
   }
 
   /** Every hop of the chain has reserved its cache. */
-  chainOpened(session: ChainSession): void {
+  chainOpened(session: TimedSession): void {
     const chapter = this.#chapters.at(-1);
     if (chapter === undefined) return;
     chapter.openedMs = this.#clock.nowMs();
@@ -143,7 +146,7 @@ export class RequestStory {
   }
 }
 
-function hopTimes(chain: Chain, session: ChainSession): readonly HopTimes[] {
+function hopTimes(chain: Chain, session: TimedSession): readonly HopTimes[] {
   const timings = session.hopTimings();
   return chain.hops.map(({ serverId, firstBlock, blockCount }, index) => ({
     serverId,

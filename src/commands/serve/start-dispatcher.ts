@@ -1,19 +1,14 @@
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createGrpcTransport } from '../../adapters/chain-transport/grpc/transport.ts';
-import { AddressPolicy } from '../../adapters/grpc/address-policy.ts';
-import { buildGrpcServer, type GrpcServer } from '../../adapters/grpc/build-grpc-server.ts';
-import { buildHttpServer } from '../../adapters/http/build-http-server.ts';
-import { DEFAULT_HTTP_OPTIONS } from '../../adapters/http/http-options.ts';
 import { PrometheusMetrics } from '../../adapters/observability/metrics.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { systemClock } from '../../adapters/system/system-clock.ts';
-import type { ChainTransport } from '../../application/ports/chain-transport.ts';
 import { GenerateText } from '../../application/requests/generate-text.ts';
 import { JobDispatcher } from '../../application/requests/job-dispatcher.ts';
 import { LeaseChain } from '../../application/requests/lease-chain.ts';
 import { Leases } from '../../application/requests/leases.ts';
 import { RecentRequests } from '../../application/requests/recent-requests.ts';
+import { LiveSwarmControl } from '../../application/swarm/live-swarm-control.ts';
 import { LiveSwarmView } from '../../application/swarm/live-swarm-view.ts';
 import { Swarm } from '../../application/swarm/swarm.ts';
 import type { Config } from '../../config/schema.ts';
@@ -22,9 +17,12 @@ import { Membership } from '../../domain/membership/membership.ts';
 import type { Chain } from '../../domain/model/chain.ts';
 import type { ModelShape } from '../../domain/model/model.ts';
 import { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
+import type { ResponsePredictor } from '../../domain/planning/response-predictor.ts';
 import { Scheduler } from '../../domain/scheduling/scheduler.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { LanguageModel } from '../../language-model/open-language-model.ts';
+import { createIndependentPredictor } from '../../simulation/response-predictor.ts';
+import { type Fronts, openFronts } from './open-fronts.ts';
 
 /** The arrival rate is averaged over about this long. */
 const ARRIVAL_WINDOW_MS = 60_000;
@@ -55,6 +53,8 @@ export interface RunningDispatcher {
   readonly ready: Promise<{ readonly chains: number; readonly slots: number }>;
   /** Not ready and no new admissions from now on; resolves when nothing runs any more, or after `graceMs`. */
   drain(graceMs: number): Promise<void>;
+  /** Reads keys and certificates again. @throws ConfigError, DispatcherError DSP_INVALID_ARGUMENT, and nothing changes */
+  reload(): void;
   /** Ends what still runs with a named error, and closes everything. */
   stop(): Promise<void>;
 }
@@ -89,7 +89,27 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     speedChangeThreshold: SPEED_CHANGE_THRESHOLD,
   });
   const readiness = new FirstReadiness();
-  let grpc: GrpcServer | undefined;
+  let fronts: Fronts | undefined;
+  const planning = {
+    replanDebounceMs: config.swarm.replan_debounce_seconds * 1000,
+    placementPolicy: config.planner.placement,
+    objective: config.planner.objective,
+    reservedSlots: config.planner.reserved_slots,
+    maxLoad: config.planner.max_load,
+    horizonSeconds: config.planner.horizon_seconds,
+    minimumGain: config.planner.min_gain,
+    movesAtOnce: config.swarm.moves_at_once,
+    arrivalRateFloor: config.planner.arrival_rate_floor,
+    serviceTimes: {
+      workload: {
+        inputTokens: Math.min(config.planner.workload_input_tokens, sessionTokens),
+        outputTokens: Math.min(config.planner.workload_output_tokens, sessionTokens),
+      },
+      overheadSeconds: config.planner.overhead_seconds,
+      hiddenBytesPerToken: model.hiddenSize * Float32Array.BYTES_PER_ELEMENT,
+    },
+    settleMs: config.swarm.step_timeout_seconds * 1000,
+  };
   const swarm = new Swarm(
     {
       model: shape,
@@ -100,33 +120,14 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
       telemetry,
       log: note('swarm'),
       onChains: (chains) => {
-        grpc?.setServing(chains.length > 0);
+        fronts?.setServing(chains.length > 0);
         readiness.note(
           chains,
           membership.members().some((member) => phaseOf(member) === 'loading'),
         );
       },
     },
-    {
-      replanDebounceMs: config.swarm.replan_debounce_seconds * 1000,
-      placementPolicy: config.planner.placement,
-      objective: config.planner.objective,
-      reservedSlots: config.planner.reserved_slots,
-      maxLoad: config.planner.max_load,
-      horizonSeconds: config.planner.horizon_seconds,
-      minimumGain: config.planner.min_gain,
-      movesAtOnce: config.swarm.moves_at_once,
-      arrivalRateFloor: config.planner.arrival_rate_floor,
-      serviceTimes: {
-        workload: {
-          inputTokens: Math.min(config.planner.workload_input_tokens, sessionTokens),
-          outputTokens: Math.min(config.planner.workload_output_tokens, sessionTokens),
-        },
-        overheadSeconds: config.planner.overhead_seconds,
-        hiddenBytesPerToken: model.hiddenSize * Float32Array.BYTES_PER_ELEMENT,
-      },
-      settleMs: config.swarm.step_timeout_seconds * 1000,
-    },
+    planning,
   );
   const transport = createGrpcTransport();
   const journal = new RecentRequests(clock, JOURNAL_CAPACITY);
@@ -163,84 +164,55 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
   });
   telemetry.observeState(() => view.telemetryState());
 
-  grpc = buildGrpcServer(
-    {
-      swarm,
-      membership,
-      model: { ...shape, dtype: config.model.dtype, weightsDigest: model.weightsDigest },
-      addresses: new AddressPolicy({
-        serverAddresses: config.swarm.server_addresses,
-        networks: config.swarm.server_networks,
-      }),
-      clock,
-      log: note('registry'),
-    },
+  fronts = openFronts(
+    config,
     {
       inference: generateText,
       leases: new LeaseChain(
         { dispatcher, chains: swarm, leases, telemetry, clock, newId: newRandomId },
         { modelId: model.id, sessionTokens, maxWaitMs: config.scheduling.default_deadline_seconds * 1000 },
       ),
-      newId: newRandomId,
-      newSeed: () => Math.floor(Math.random() * 2 ** 32),
-      apiKeys: config.security.api_keys,
-      logFailure: (error) => log.error({ err: error, component: 'grpc' }, 'call failed'),
+      swarm,
+      membership,
+      model: { ...shape, dtype: config.model.dtype, weightsDigest: model.weightsDigest },
+      metrics: telemetry,
+      view,
+      control: new LiveSwarmControl({ swarm, membership, model: shape, planning, predictorFor }),
+      journal,
     },
-    {
-      maxMessageBytes: config.grpc.max_message_bytes,
-      keepaliveSeconds: config.grpc.keepalive_seconds,
-      registry: {
-        heartbeatIntervalSeconds: config.swarm.heartbeat_interval_seconds,
-        leaseSeconds: config.swarm.lease_seconds,
-        dispatcherId: newRandomId(),
-        joinTokens: config.security.join_tokens,
-        maxAnonymousStreams: config.limits.max_servers,
-      },
-    },
+    log,
   );
-  const http = buildHttpServer({
-    inference: generateText,
-    metrics: telemetry,
-    swarm: view,
-    journal,
-    log: log.child({ component: 'http' }),
-    options: {
-      ...DEFAULT_HTTP_OPTIONS,
-      bodyLimitBytes: config.http.max_body_bytes,
-      requestTimeoutMs: config.http.receive_timeout_seconds * 1000,
-      keepAliveTimeoutMs: config.http.keep_alive_seconds * 1000,
-      maxConnections: config.limits.max_connections,
-      maxJobsPerRequest: config.limits.max_choices_per_request,
-      apiKeys: config.security.api_keys,
-    },
-  });
-  const grpcPort = await grpc.listen(config.grpc.host, config.grpc.port);
-  const httpUrl = await listenHttp(http, config).catch((error: unknown) => {
-    grpc.forceClose();
-    throw error;
-  });
+  const addresses = await fronts.listen();
+  const opened = fronts;
 
   return {
-    httpUrl,
-    grpcAddress: `${config.grpc.host}:${grpcPort}`,
+    ...addresses,
     shape,
     ready: readiness.promise,
     drain: async (graceMs) => {
       swarm.stop();
       dispatcher.stopAccepting();
-      grpc.setServing(false);
+      opened.setServing(false);
       await untilIdle(scheduler, graceMs);
     },
+    reload: () => opened.reload(),
     stop: async () => {
       swarm.stop();
       generateText.interruptAll(
         new DispatcherError('DSP_DRAINING', 'this dispatcher is shutting down', { retryAfterMs: 5_000 }),
       );
       leases.close();
-      await close(http, grpc, transport);
+      await opened.close(CLOSE_MS);
+      await transport.close();
       dispatcher.close();
     },
   };
+}
+
+/** For an operator's question: the quick estimate, as the answer must not hold up the requests that run. */
+function predictorFor(arrivalRatePerSecond: number): ResponsePredictor {
+  const predictor = createIndependentPredictor(arrivalRatePerSecond);
+  return { ...predictor, predict: predictor.estimate };
 }
 
 /** The swarm serves for the first time: with every server that the plan uses, or with what is ready a little later. */
@@ -270,19 +242,6 @@ function sessionLimit(config: Config, model: LanguageModel): number {
   );
 }
 
-async function listenHttp(http: FastifyInstance, config: Config): Promise<string> {
-  const { host, port } = config.http;
-  try {
-    return await http.listen({ host, port });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DispatcherError('DSP_INVALID_ARGUMENT', `http.port: ${host}:${port} cannot be listened on: ${reason}`, {
-      param: 'http.port',
-      cause: error,
-    });
-  }
-}
-
 /** Until no request waits or runs, or `graceMs` have passed. */
 async function untilIdle(scheduler: Scheduler, graceMs: number): Promise<void> {
   const untilMs = systemClock.nowMs() + graceMs;
@@ -293,11 +252,3 @@ async function untilIdle(scheduler: Scheduler, graceMs: number): Promise<void> {
 
 /** How long closing may wait for connections that are still writing their last bytes, ms. */
 const CLOSE_MS = 500;
-
-async function close(http: FastifyInstance, grpc: GrpcServer, transport: ChainTransport): Promise<void> {
-  const patience = new Promise((resolve) => systemClock.setTimer(CLOSE_MS, () => resolve(undefined)));
-  await Promise.race([Promise.all([http.close(), grpc.close()]), patience]);
-  http.server.closeAllConnections();
-  grpc.forceClose();
-  await transport.close();
-}

@@ -7,6 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { buildHttpServer } from '../../../src/adapters/http/build-http-server.ts';
 import { DEFAULT_HTTP_OPTIONS } from '../../../src/adapters/http/http-options.ts';
+import { KeyRing } from '../../../src/application/access/key-ring.ts';
 import type { GenerationEvent, InferenceService } from '../../../src/application/ports/inference.ts';
 
 /** Tokens of an answer, and the time between them (milliseconds); 0: at once. */
@@ -39,6 +40,7 @@ const app = buildHttpServer({
   metrics: { contentType: 'text/plain', render: async () => '' },
   log: { debug: silent, info: silent, warn: silent, error: silent },
   options: DEFAULT_HTTP_OPTIONS,
+  access: { clients: new KeyRing([]), operators: new KeyRing([]) },
 });
 await app.listen({ host: '127.0.0.1', port: 0 });
 const address = app.server.address();

@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify';
-import { DispatcherError } from '../../../domain/shared/errors.ts';
 import {
   toChainsDocument,
   toOutlookDocument,
@@ -10,6 +9,7 @@ import {
   toSwarmChange,
 } from '../admin/map.ts';
 import { whatIfSchema } from '../admin/what-if-schemas.ts';
+import { refuseUnlessOperator } from '../authentication.ts';
 import { refuseCrossSite } from '../cross-site.ts';
 import type { HttpDeps } from '../http-deps.ts';
 import { parseBody } from '../openai/parse-body.ts';
@@ -34,15 +34,9 @@ export function addAdmin(app: FastifyInstance, deps: HttpDeps): void {
 }
 
 function addActions(app: FastifyInstance, deps: HttpDeps, control: NonNullable<HttpDeps['control']>): void {
-  const { apiKeys, adminKeys } = deps.options;
   app.addHook('onRequest', async (request) => {
     refuseCrossSite(request);
-    if (apiKeys.length > 0 && adminKeys.length === 0) {
-      throw new DispatcherError(
-        'DSP_UNAUTHENTICATED',
-        'Actions need an operator key, and this dispatcher has none configured.',
-      );
-    }
+    refuseUnlessOperator(deps.access, request);
   });
 
   app.post('/admin/v1/replan', (_request, reply) => {

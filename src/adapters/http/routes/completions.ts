@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { answerInference } from '../answer-inference.ts';
+import { grantOf } from '../authentication.ts';
 import type { HttpDeps } from '../http-deps.ts';
 import { COMPLETION_SHAPE } from '../openai/completion-shape.ts';
 import { mapCompletion } from '../openai/map.ts';
@@ -10,7 +11,7 @@ import { readJobHeaders } from '../request-headers.ts';
 /** `POST /v1/completions`. */
 export function addCompletions(app: FastifyInstance, deps: HttpDeps): void {
   app.post('/v1/completions', (request, reply) => {
-    const headers = readJobHeaders(request.headers);
+    const headers = readJobHeaders(request.headers, grantOf(request));
     const body = parseBody(completionSchema, request.body);
     const mapped = mapCompletion(body, { requestId: request.id, headers, maxJobs: deps.options.maxJobsPerRequest });
     return answerInference(deps, reply, mapped, COMPLETION_SHAPE);

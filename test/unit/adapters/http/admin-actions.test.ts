@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { requestTimesSchema } from '../../../../src/adapters/http/admin/request-schemas.ts';
 import { outlookSchema } from '../../../../src/adapters/http/admin/what-if-schemas.ts';
+import { accessTo } from '../../../support/access-keys.ts';
 import { FakeRequestJournal } from '../../../support/fake-request-journal.ts';
 import { FakeSwarmControl } from '../../../support/fake-swarm-control.ts';
 import { buildTestFront, type TestFront } from '../../../support/http-front.ts';
@@ -133,7 +134,7 @@ describe('who may act', () => {
   });
 
   test('a client key reads but does not act, where no operator key is configured', async () => {
-    const guarded = buildTestFront({ apiKeys: ['client'] }, { control, journal });
+    const guarded = buildTestFront({}, { control, journal, access: accessTo({ clients: ['client'] }) });
     const headers = { authorization: 'Bearer client' };
     expect((await guarded.app.inject({ url: '/admin/v1/requests/known', headers })).statusCode).toBe(200);
     expect((await guarded.app.inject({ method: 'POST', url: '/admin/v1/replan', headers })).statusCode).toBe(401);
@@ -141,7 +142,10 @@ describe('who may act', () => {
   });
 
   test('an operator key does both, a client key neither', async () => {
-    const guarded = buildTestFront({ apiKeys: ['client'], adminKeys: ['operator'] }, { control, journal });
+    const guarded = buildTestFront(
+      {},
+      { control, journal, access: accessTo({ clients: ['client'], operators: ['operator'] }) },
+    );
     const status = async (key: string, method: 'GET' | 'POST', url: string) =>
       (await guarded.app.inject({ method, url, headers: { authorization: `Bearer ${key}` } })).statusCode;
     expect(await status('operator', 'GET', '/admin/v1/requests/known')).toBe(200);

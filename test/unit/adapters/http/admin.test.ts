@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { chainsSchema, planSchema, queueSchema, serversSchema } from '../../../../src/adapters/http/admin/schemas.ts';
+import { accessTo } from '../../../support/access-keys.ts';
 import { FakeSwarmView } from '../../../support/fake-swarm-view.ts';
 import { buildTestFront, type TestFront } from '../../../support/http-front.ts';
 
@@ -90,7 +91,7 @@ test('every answer is as documented', async () => {
 });
 
 test('needs a key where keys are configured', async () => {
-  const guarded = buildTestFront({ apiKeys: ['k'] }, { swarm });
+  const guarded = buildTestFront({}, { swarm, access: accessTo({ clients: ['k'] }) });
   expect((await guarded.app.inject('/admin/v1/servers')).statusCode).toBe(401);
   expect(
     (await guarded.app.inject({ url: '/admin/v1/servers', headers: { authorization: 'Bearer k' } })).statusCode,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HTTP_ERRORS, retryHeaders } from '../../../../src/adapters/http/error-map.ts';
 import { DispatcherError, ERROR_CODES } from '../../../../src/domain/shared/errors.ts';
+import { accessTo } from '../../../support/access-keys.ts';
 import { buildTestFront, type TestFront } from '../../../support/http-front.ts';
 
 let front: TestFront;
@@ -280,7 +281,7 @@ describe('request ids', () => {
 
 describe('with API keys', () => {
   test('only known keys come in, and probes and metrics stay open', async () => {
-    const guarded = buildTestFront({ apiKeys: ['key-one'] });
+    const guarded = buildTestFront({}, { access: accessTo({ clients: ['key-one'] }) });
     const list = (authorization?: string) =>
       guarded.app.inject({ url: '/v1/models', headers: authorization ? { authorization } : {} });
     for (const authorization of [undefined, 'Bearer wrong', 'Basic key-one', 'Bearer']) {

@@ -1,5 +1,6 @@
 import { createContext, Script } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { accessTo } from '../../../support/access-keys.ts';
 import { FakeSwarmView } from '../../../support/fake-swarm-view.ts';
 import { buildTestFront, type TestFront } from '../../../support/http-front.ts';
 import { TinyDocument, TinyElement } from '../../../support/tiny-dom.ts';
@@ -98,7 +99,7 @@ describe("the operator's page", () => {
   });
 
   test('asks for a key where one is needed, and takes it', async () => {
-    const guarded = buildTestFront({ apiKeys: ['secret'] }, { swarm });
+    const guarded = buildTestFront({}, { swarm, access: accessTo({ clients: ['secret'] }) });
     const page = await open('/', guarded);
     expect(textOf(page, 'state')).toBe('a key is needed');
     page.document.getElementById('key')!.value = 'secret';

@@ -1,0 +1,50 @@
+import type { AccessKeys } from '../../application/access/access-keys.ts';
+import { type KeyEntry, KeyRing } from '../../application/access/key-ring.ts';
+import { readKeysFile } from '../../config/keys-file.ts';
+import type { Config } from '../../config/schema.ts';
+
+/** The keys of the configuration and of its keys file, which may change while the dispatcher runs. */
+export interface ReloadableAccess {
+  readonly keys: AccessKeys;
+  /**
+   * Reads `security.keys_file` again; the other keys stay. Nothing changes when it is not valid.
+   * @throws ConfigError
+   */
+  reload(): void;
+}
+
+/** @throws ConfigError: the keys file cannot be used */
+export function openAccess(security: Config['security']): ReloadableAccess {
+  const clients = new KeyRing(clientKeys(security));
+  const operators = new KeyRing(
+    security.admin_keys.map((key) => ({
+      key,
+      grant: { tenant: undefined, maxPriority: 'high', limits: undefined, mayObserve: true },
+    })),
+  );
+  return { keys: { clients, operators }, reload: () => clients.replace(clientKeys(security)) };
+}
+
+function clientKeys(security: Config['security']): readonly KeyEntry[] {
+  const own = security.api_keys.map(
+    (key): KeyEntry => ({
+      key,
+      grant: { tenant: undefined, maxPriority: 'high', limits: undefined, mayObserve: true },
+    }),
+  );
+  if (security.keys_file === undefined) return own;
+  const listed = readKeysFile(security.keys_file).map((given): KeyEntry => {
+    const { maxConcurrency, requestsPerMinute, tokensPerMinute } = given;
+    const hasLimits = [maxConcurrency, requestsPerMinute, tokensPerMinute].some((limit) => limit !== undefined);
+    return {
+      key: given.key,
+      grant: {
+        tenant: given.tenant,
+        maxPriority: given.maxPriority,
+        limits: hasLimits ? { maxConcurrency, requestsPerMinute, tokensPerMinute } : undefined,
+        mayObserve: false,
+      },
+    };
+  });
+  return [...own, ...listed];
+}

@@ -1,0 +1,161 @@
+import type { Server as HttpsServer } from 'node:https';
+import { ServerCredentials } from '@grpc/grpc-js';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { AddressPolicy } from '../../adapters/grpc/address-policy.ts';
+import { buildGrpcServer, type GrpcServer } from '../../adapters/grpc/build-grpc-server.ts';
+import { ReloadableCredentials } from '../../adapters/grpc/reloadable-credentials.ts';
+import { buildHttpServer } from '../../adapters/http/build-http-server.ts';
+import type { MetricsPage } from '../../adapters/http/http-deps.ts';
+import { newRandomId } from '../../adapters/system/random-id.ts';
+import { systemClock } from '../../adapters/system/system-clock.ts';
+import type { InferenceService } from '../../application/ports/inference.ts';
+import type { RequestJournal } from '../../application/ports/request-journal.ts';
+import type { SwarmControl } from '../../application/ports/swarm-control.ts';
+import type { SwarmView } from '../../application/ports/swarm-view.ts';
+import type { LeaseChain } from '../../application/requests/lease-chain.ts';
+import type { ServedModelFacts } from '../../application/swarm/check-registration.ts';
+import type { Swarm } from '../../application/swarm/swarm.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Membership } from '../../domain/membership/membership.ts';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+import { openAccess } from './open-access.ts';
+import { readTlsFiles } from './tls-files.ts';
+
+/** What stands behind the fronts. */
+export interface FrontParts {
+  readonly inference: InferenceService;
+  readonly leases: LeaseChain;
+  readonly swarm: Swarm;
+  readonly membership: Membership;
+  readonly model: ServedModelFacts;
+  readonly metrics: MetricsPage;
+  readonly view: SwarmView;
+  readonly control: SwarmControl;
+  readonly journal: RequestJournal;
+}
+
+/** The HTTP and gRPC fronts. */
+export interface Fronts {
+  /** Both listen from then on. @returns where @throws DispatcherError DSP_INVALID_ARGUMENT: an address cannot be bound */
+  listen(): Promise<{ readonly httpUrl: string; readonly grpcAddress: string }>;
+  /** What health checks over gRPC say. */
+  setServing(isServing: boolean): void;
+  /**
+   * Reads the keys file and the certificates again; connections stay open. What is not valid changes nothing.
+   * @throws ConfigError, DispatcherError DSP_INVALID_ARGUMENT
+   */
+  reload(): void;
+  /** Ends idle connections at once and the others after `patienceMs` at the latest. */
+  close(patienceMs: number): Promise<void>;
+}
+
+/** Builds the fronts as configured. @throws ConfigError, DispatcherError DSP_INVALID_ARGUMENT: keys or certificates cannot be used */
+export function openFronts(config: Config, parts: FrontParts, log: Logger): Fronts {
+  const access = openAccess(config.security);
+  const httpTls = readTlsFiles('http', config.http);
+  const grpcTls = readTlsFiles('grpc', config.grpc);
+  const grpcCredentials = grpcTls && new ReloadableCredentials(grpcTls);
+  const grpc = buildGrpcFront(config, parts, access.keys.clients, grpcCredentials, log);
+  const http = buildHttpServer({
+    inference: parts.inference,
+    metrics: parts.metrics,
+    swarm: parts.view,
+    control: parts.control,
+    journal: parts.journal,
+    log: log.child({ component: 'http' }),
+    access: access.keys,
+    options: {
+      bodyLimitBytes: config.http.max_body_bytes,
+      headerLimitBytes: config.http.max_header_bytes,
+      headersTimeoutMs: config.http.headers_timeout_seconds * 1000,
+      requestTimeoutMs: config.http.receive_timeout_seconds * 1000,
+      keepAliveTimeoutMs: config.http.keep_alive_seconds * 1000,
+      slowClientTimeoutMs: config.http.slow_client_timeout_seconds * 1000,
+      maxConnections: config.limits.max_connections,
+      maxJobsPerRequest: config.limits.max_choices_per_request,
+      corsOrigins: config.http.cors_origins,
+      tls: httpTls,
+    },
+  });
+  return {
+    listen: async () => {
+      const grpcPort = await grpc.listen(config.grpc.host, config.grpc.port);
+      const httpUrl = await listenHttp(http, config).catch((error: unknown) => {
+        grpc.forceClose();
+        throw error;
+      });
+      return { httpUrl, grpcAddress: `${config.grpc.host}:${grpcPort}` };
+    },
+    setServing: (isServing) => grpc.setServing(isServing),
+    reload: () => {
+      const newHttpTls = readTlsFiles('http', config.http);
+      const newGrpcTls = readTlsFiles('grpc', config.grpc);
+      access.reload();
+      if (newHttpTls !== undefined) (http.server as unknown as HttpsServer).setSecureContext(newHttpTls);
+      if (newGrpcTls !== undefined) grpcCredentials?.replace(newGrpcTls);
+    },
+    close: async (patienceMs) => {
+      const patience = new Promise((resolve) => systemClock.setTimer(patienceMs, () => resolve(undefined)));
+      await Promise.race([Promise.all([http.close(), grpc.close()]), patience]);
+      http.server.closeAllConnections();
+      grpc.forceClose();
+    },
+  };
+}
+
+function buildGrpcFront(
+  config: Config,
+  parts: FrontParts,
+  clientKeys: ReturnType<typeof openAccess>['keys']['clients'],
+  tls: ReloadableCredentials | undefined,
+  log: Logger,
+): GrpcServer {
+  const registryLog = log.child({ component: 'registry' });
+  return buildGrpcServer(
+    {
+      swarm: parts.swarm,
+      membership: parts.membership,
+      model: parts.model,
+      addresses: new AddressPolicy({
+        serverAddresses: config.swarm.server_addresses,
+        networks: config.swarm.server_networks,
+      }),
+      clock: systemClock,
+      log: (message, fields) => registryLog.info(fields, message),
+    },
+    {
+      inference: parts.inference,
+      leases: parts.leases,
+      newId: newRandomId,
+      newSeed: () => Math.floor(Math.random() * 2 ** 32),
+      clientKeys,
+      logFailure: (error) => log.error({ err: error, component: 'grpc' }, 'call failed'),
+    },
+    {
+      maxMessageBytes: config.grpc.max_message_bytes,
+      keepaliveSeconds: config.grpc.keepalive_seconds,
+      registry: {
+        heartbeatIntervalSeconds: config.swarm.heartbeat_interval_seconds,
+        leaseSeconds: config.swarm.lease_seconds,
+        dispatcherId: newRandomId(),
+        joinTokens: config.security.join_tokens,
+        maxAnonymousStreams: config.limits.max_servers,
+      },
+      credentials: tls?.credentials ?? ServerCredentials.createInsecure(),
+    },
+  );
+}
+
+async function listenHttp(http: FastifyInstance, config: Config): Promise<string> {
+  const { host, port } = config.http;
+  try {
+    return await http.listen({ host, port });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DispatcherError('DSP_INVALID_ARGUMENT', `http.port: ${host}:${port} cannot be listened on: ${reason}`, {
+      param: 'http.port',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { DispatcherError } from '../../domain/shared/errors.ts';
+
+/** The keys of the configuration that name the files. */
+export interface TlsFiles {
+  readonly tls_cert_file?: string | undefined;
+  readonly tls_key_file?: string | undefined;
+  readonly client_ca_file?: string | undefined;
+}
+
+/** What is in them, PEM. */
+export interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly clientCa: Buffer | undefined;
+}
+
+/**
+ * Reads a front's certificate, checked to fit its key. Undefined: the front speaks without TLS.
+ * @param section of the configuration, for the error
+ * @throws DispatcherError DSP_INVALID_ARGUMENT naming the configuration's key, never what is in the file
+ */
+export function readTlsFiles(section: string, files: TlsFiles): TlsMaterial | undefined {
+  const { tls_cert_file, tls_key_file, client_ca_file } = files;
+  if (tls_cert_file === undefined || tls_key_file === undefined) return undefined;
+  const cert = read(`${section}.tls_cert_file`, tls_cert_file);
+  const key = read(`${section}.tls_key_file`, tls_key_file);
+  const certificate = parse(
+    `${section}.tls_cert_file`,
+    tls_cert_file,
+    'a certificate',
+    () => new X509Certificate(cert),
+  );
+  const privateKey = parse(`${section}.tls_key_file`, tls_key_file, 'a private key', () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey))
+    throw invalid(`${section}.tls_key_file`, `${tls_key_file} is not the key of the certificate in ${tls_cert_file}`);
+  return {
+    cert,
+    key,
+    clientCa: client_ca_file === undefined ? undefined : readCertificate(`${section}.client_ca_file`, client_ca_file),
+  };
+}
+
+/** @throws DispatcherError DSP_INVALID_ARGUMENT naming `param` */
+export function readCertificate(param: string, file: string): Buffer {
+  const pem = read(param, file);
+  parse(param, file, 'a certificate', () => new X509Certificate(pem));
+  return pem;
+}
+
+function read(param: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw invalid(param, `${file}: ${isAbsent ? 'there is no such file' : 'cannot be read'}`);
+  }
+}
+
+function parse<T>(param: string, file: string, what: string, work: () => T): T {
+  try {
+    return work();
+  } catch {
+    throw invalid(param, `${file} does not hold ${what} in PEM form`);
+  }
+}
+
+function invalid(param: string, problem: string): DispatcherError {
+  return new DispatcherError('DSP_INVALID_ARGUMENT', `${param}: ${problem}`, { param });
+}
