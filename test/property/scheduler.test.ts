@@ -175,10 +175,9 @@ test('several jobs are said to have room exactly when each of them would be take
     const before = Math.floor(rng.next() * 12);
     for (let i = 0; i < before; i += 1) scheduler.arrive({ id: `b${i}`, deadlineMs: undefined }, 0);
     const count = 1 + Math.floor(rng.next() * 8);
-    const isRoom = scheduler.canAdmit(count, 1);
-    const effects = Array.from({ length: count }, (_, i) =>
-      scheduler.arrive({ id: `t${i}`, deadlineMs: undefined }, 1),
-    ).flat();
+    const together = Array.from({ length: count }, (_, i) => ({ id: `t${i}`, deadlineMs: undefined }));
+    const isRoom = scheduler.whyNotTogether(together, 1) === undefined;
+    const effects = together.flatMap((job) => scheduler.arrive(job, 1));
     const isTaken = !effects.some((effect) => effect.kind === 'rejected' && effect.reason === 'queue_full');
     expect(isRoom).toBe(isTaken);
   }

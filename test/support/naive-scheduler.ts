@@ -1,7 +1,7 @@
 import type { Chain } from '../../src/domain/model/chain.ts';
 import type { CompletionOutcome, Job } from '../../src/domain/model/job.ts';
+import type { DispatchPlan } from '../../src/domain/scheduling/cache-table.ts';
 import type { SchedulingEffect } from '../../src/domain/scheduling/effects.ts';
-import type { DispatchPlan } from '../../src/domain/scheduling/slot-table.ts';
 
 interface Running {
   readonly job: Job;

@@ -33,6 +33,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpErrorShape>> = {
   DSP_LEASE_NOT_FOUND: invalid(404, 'lease_not_found'),
   DSP_JOIN_REFUSED: invalid(409, 'join_refused'),
   DSP_QUEUE_FULL: { status: 429, type: 'rate_limit_error', code: 'queue_full', defaultRetryAfterMs: 1_000 },
+  DSP_RATE_LIMITED: { status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded', defaultRetryAfterMs: 1_000 },
   DSP_DEADLINE_EXCEEDED: { status: 408, type: 'timeout_error', code: 'deadline_exceeded', isFinal: true },
   DSP_NO_CAPACITY: { ...server(503, 'no_capacity'), defaultRetryAfterMs: 5_000 },
   DSP_DRAINING: { ...server(503, 'draining'), defaultRetryAfterMs: 1_000 },

@@ -1,9 +1,9 @@
 import type { Chain } from '../../domain/model/chain.ts';
 import type { CompletionOutcome, Job, RejectionReason } from '../../domain/model/job.ts';
 import type { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
+import type { DispatchPlan } from '../../domain/scheduling/cache-table.ts';
 import type { SchedulingEffect } from '../../domain/scheduling/effects.ts';
 import type { Scheduler } from '../../domain/scheduling/scheduler.ts';
-import type { DispatchPlan } from '../../domain/scheduling/slot-table.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { invariant } from '../../domain/shared/invariant.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -67,12 +67,13 @@ export class JobDispatcher {
   /**
    * Lets jobs arrive together: all of them are admitted, or none. Each promise settles when its job
    * has a slot, is rejected or expires; if `signal` aborts first, the job leaves the queue.
-   * @throws DispatcherError DSP_QUEUE_FULL when not all have room, DSP_CANCELLED; the promises reject
-   *   with these and DSP_NO_CAPACITY, DSP_DRAINING, DSP_DEADLINE_EXCEEDED
+   * @throws DispatcherError DSP_QUEUE_FULL when not all have room, DSP_RATE_LIMITED, DSP_CANCELLED; the
+   *   promises reject with these and DSP_NO_CAPACITY, DSP_DRAINING, DSP_DEADLINE_EXCEEDED
    */
   acquireTogether(jobs: readonly Job[], signal: AbortSignal): readonly Promise<Ticket>[] {
     if (signal.aborted) throw cancelled();
-    if (jobs.length > 1 && !this.#scheduler.canAdmit(jobs.length, this.#clock.nowMs())) throw rejection('queue_full');
+    const refusal = jobs.length > 1 ? this.#scheduler.whyNotTogether(jobs, this.#clock.nowMs()) : undefined;
+    if (refusal !== undefined) throw rejection(refusal.reason, refusal.retryAfterMs);
     return jobs.map((job) => this.acquire(job, signal));
   }
 
@@ -106,9 +107,19 @@ export class JobDispatcher {
     this.#onRelease = listener;
   }
 
-  /** Blocks for which a server has cache for one more job. */
-  freeSlotsAt(serverId: string): number {
-    return this.#scheduler.freeSlotsAt(serverId);
+  /** Blocks for which a server has cache for this running job, beside what all jobs hold. */
+  freeSlotsAt(serverId: string, jobId?: string): number {
+    return this.#scheduler.freeSlotsAt(serverId, jobId);
+  }
+
+  /** A server tells how much of its cache is free, tokens times blocks. */
+  reportFreeCache(serverId: string, free: number): void {
+    this.#carryOut(this.#scheduler.reportFreeCache(serverId, free, this.#clock.nowMs()));
+  }
+
+  /** A server refused cache that was free by the dispatcher's account. */
+  reportFullCache(serverId: string): void {
+    this.#scheduler.reportFullCache(serverId);
   }
 
   /** Whether no running job uses the server. */
@@ -133,8 +144,8 @@ export class JobDispatcher {
       invariant(pending !== undefined, 'an effect concerns a job that waits');
       this.#pending.delete(effect.jobId);
       if (effect.kind === 'assigned') pending.resolve(effect);
-      else if (effect.kind === 'rejected') pending.reject(rejection(effect.reason));
-      else pending.reject(expired(effect.queuedMs));
+      else if (effect.kind === 'rejected') pending.reject(rejection(effect.reason, effect.retryAfterMs));
+      else pending.reject(expired(effect.queuedMs, effect.predictedMs));
     }
     this.#arm();
   }
@@ -203,15 +214,27 @@ function cancelled(): DispatcherError {
   return new DispatcherError('DSP_CANCELLED', 'the client left before the request had its turn');
 }
 
-function expired(queuedMs: number): DispatcherError {
-  const seconds = (queuedMs / 1000).toFixed(1);
-  return new DispatcherError('DSP_DEADLINE_EXCEEDED', `the request's deadline passed after ${seconds} s in the queue`);
+function expired(queuedMs: number, predictedMs: number | undefined): DispatcherError {
+  const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+  return new DispatcherError(
+    'DSP_DEADLINE_EXCEEDED',
+    predictedMs === undefined
+      ? `the request's deadline passed after ${seconds(queuedMs)} s in the queue`
+      : `the request would wait for about ${seconds(predictedMs)} s, beyond its deadline: give it more time or try later`,
+  );
 }
 
-function rejection(reason: RejectionReason): DispatcherError {
+/** @param retryAfterMs what the scheduler predicts; undefined where it predicts nothing */
+function rejection(reason: RejectionReason, retryAfterMs: number | undefined): DispatcherError {
   switch (reason) {
     case 'queue_full':
-      return new DispatcherError('DSP_QUEUE_FULL', 'the queue is full: try again later', { retryAfterMs: 1_000 });
+      return new DispatcherError('DSP_QUEUE_FULL', 'the queue is full: try again later', {
+        retryAfterMs: retryAfterMs ?? 1_000,
+      });
+    case 'rate_limited':
+      return new DispatcherError('DSP_RATE_LIMITED', 'this tenant is over its limit of requests or tokens: slow down', {
+        retryAfterMs: retryAfterMs ?? 1_000,
+      });
     case 'no_capacity':
       return new DispatcherError('DSP_NO_CAPACITY', 'no chain of servers covers the model now; /readyz tells why', {
         retryAfterMs: 2_000,

@@ -1,10 +1,13 @@
-import type { ChainState, SlotTable } from './slot-table.ts';
+import type { CacheTable, ChainState } from './cache-table.ts';
 
 /**
  * Join the Fastest Free Chain (Algorithm 3 of Sun, He, Hou, arXiv 2604.14993): the chain of the
- * smallest mean service time among those with a free slot; ties go to the first in the plan's order.
- * Undefined: none is free, the job waits in the one central queue.
+ * smallest mean service time among those with room for the job (the paper: a free slot); ties go to the
+ * first in the plan's order. Undefined: none has room, the job waits in the one central queue.
  */
-export function pickFastestFreeChain(table: SlotTable): ChainState | undefined {
-  return table.fastestFree();
+export function pickFastestFreeChain<State extends ChainState>(
+  table: CacheTable<State>,
+  tokens: number,
+): State | undefined {
+  return table.fastestFree(tokens);
 }

@@ -1,27 +1,20 @@
 import type { Chain } from '../model/chain.ts';
-import type { CompletionOutcome, Job } from '../model/job.ts';
+import type { CompletionOutcome, Job, RejectionReason } from '../model/job.ts';
 import { invariant } from '../shared/invariant.ts';
-import { type HeapItem, MinHeap } from '../shared/min-heap.ts';
+import type { CacheTable, ChainState, DispatchPlan } from './cache-table.ts';
 import type { SchedulingEffect } from './effects.ts';
-import { FifoQueue, type QueueNode } from './fifo-queue.ts';
 import { pickFastestFreeChain } from './jffc.ts';
-import { type ChainState, type DispatchPlan, SlotTable } from './slot-table.ts';
+import { completeOptions, type SchedulerOptions } from './scheduler-options.ts';
+import { type RunningSince, ServiceOutlook } from './service-outlook.ts';
+import { SlotTable } from './slot-table.ts';
+import { type TenantAccount, TenantLimits } from './tenant-limits.ts';
+import { TokenTable } from './token-table.ts';
+import type { WaitingJob } from './waiting-job.ts';
+import { WaitingQueue } from './waiting-queue.ts';
 
-export interface SchedulerOptions {
-  /** Jobs that may wait, >= 0; one more is rejected with `queue_full`. */
-  readonly queueLimit: number;
-}
-
-interface WaitingJob extends QueueNode, HeapItem {
-  readonly job: Job;
-  readonly arrivedMs: number;
-  /** Which of the two queues it is in. */
-  readonly queue: FifoQueue<WaitingJob>;
-}
-
-interface RunningJob {
-  readonly state: ChainState;
+interface RunningJob extends RunningSince {
   readonly epoch: number;
+  readonly account: TenantAccount | undefined;
 }
 
 /** Totals since the start: arrived = completed + cancelled + failed + rejected + expired + running + waiting. */
@@ -36,38 +29,61 @@ export interface JobCounts {
 
 const NOTHING: readonly SchedulingEffect[] = [];
 
+/** A deadline is given up at arrival when even this share of the predicted wait is longer. */
+const HOPEFUL_SHARE = 0.75;
+
+/** Longest time after which a refused client is told to try again, ms. */
+const MAX_RETRY_MS = 120_000;
+const MIN_RETRY_MS = 100;
+
 /**
  * Decides which job runs on which chain. Pure and deterministic: events in, effects out, time as an
  * argument (milliseconds of any monotonic clock). The service and the simulator run this same class.
  *
- * One central first-in-first-out queue with a bound; JFFC picks the chain. Jobs that
- * lost their chain while they ran wait in a queue of their own, ahead of it. A job holds its slot from
- * `assigned` until `complete`, `displace` or a move. It never throws for load or for what a client does; an unknown or
- * repeated job id is a bug of the caller.
+ * One central queue with a bound (`WaitingQueue` has its order); JFFC picks the chain. With `cache: slots`
+ * and one class and tenant, first in, first out, this is the paper's Algorithm 3. With `cache: tokens` the
+ * next job may not fit where a smaller one does: smaller ones then go first, `maxOvertakes` of them at most.
+ *
+ * Jobs that lost their chain while they ran wait ahead of all others. A job holds its cache from
+ * `assigned` until `complete`, `displace` or a move. It never throws for load or for what a client does;
+ * an unknown or repeated job id is a bug of the caller.
  */
 export class Scheduler {
   readonly counts: JobCounts = { arrived: 0, completed: 0, cancelled: 0, failed: 0, rejected: 0, expired: 0 };
-  readonly #table = new SlotTable();
-  readonly #queue: FifoQueue<WaitingJob>;
-  /** Jobs that ran and lost their chain: they go first. As many as ran at once, at most. */
-  readonly #displaced = new FifoQueue<WaitingJob>(Number.MAX_SAFE_INTEGER);
-  readonly #deadlines = new MinHeap<WaitingJob>();
-  readonly #waiting = new Map<string, WaitingJob>();
+  readonly #options: Required<SchedulerOptions>;
+  readonly #table: CacheTable;
+  readonly #queue: WaitingQueue;
+  readonly #limits: TenantLimits | undefined;
+  readonly #outlook: ServiceOutlook | undefined;
   readonly #running = new Map<string, RunningJob>();
-  #sequence = 0;
   #isAccepting = true;
 
   constructor(options: SchedulerOptions) {
-    this.#queue = new FifoQueue(options.queueLimit);
+    this.#options = completeOptions(options);
+    const { cache, queueLimit, order, maxWaitFactor, tenantWeight, predictsWaits } = this.#options;
+    this.#table = cache === 'slots' ? new SlotTable() : new TokenTable();
+    this.#queue = new WaitingQueue({
+      limit: queueLimit,
+      order,
+      maxWaitFactor,
+      hasReservations: cache === 'tokens',
+      weightOf: tenantWeight,
+    });
+    this.#limits = options.tenantLimit === undefined ? undefined : new TenantLimits(options.tenantLimit);
+    this.#outlook = predictsWaits ? new ServiceOutlook() : undefined;
   }
 
   get epoch(): number {
     return this.#table.epoch;
   }
 
+  get cache(): 'slots' | 'tokens' {
+    return this.#options.cache;
+  }
+
   /** Jobs that wait, those that lost their chain included. */
   get queueLength(): number {
-    return this.#queue.length + this.#displaced.length;
+    return this.#queue.length;
   }
 
   get queueLimit(): number {
@@ -90,18 +106,18 @@ export class Scheduler {
 
   /** Whether no running job uses the server. */
   isServerIdle(serverId: string): boolean {
-    return this.#table.usedSlots(serverId) === 0;
+    return this.#table.isServerIdle(serverId);
   }
 
   /** When the oldest waiting job arrived, or undefined. */
   oldestArrivalMs(): number | undefined {
-    const times = [this.#displaced.peek()?.arrivedMs, this.#queue.peek()?.arrivedMs].filter((ms) => ms !== undefined);
-    return times.length === 0 ? undefined : Math.min(...times);
+    for (const waiting of this.#queue.values()) return waiting.arrivedMs;
+    return undefined;
   }
 
   /** A new job: assigned at once, queued (no effect), or rejected. */
   arrive(job: Job, nowMs: number): readonly SchedulingEffect[] {
-    invariant(!this.#waiting.has(job.id) && !this.#running.has(job.id), 'a job arrives once');
+    invariant(this.#queue.get(job.id) === undefined && !this.#running.has(job.id), 'a job arrives once');
     const expired = this.advance(nowMs);
     return expired.length === 0 ? this.#place(job, nowMs) : [...expired, ...this.#place(job, nowMs)];
   }
@@ -110,46 +126,63 @@ export class Scheduler {
     this.counts.arrived += 1;
     if (!this.#isAccepting) return this.#reject(job, 'draining');
     if (this.#table.chains.length === 0) return this.#reject(job, 'no_capacity');
-    if (job.deadlineMs !== undefined && job.deadlineMs <= nowMs) {
-      this.counts.expired += 1;
-      return [{ kind: 'expired', jobId: job.id, queuedMs: 0 }];
+    if (job.deadlineMs !== undefined && job.deadlineMs <= nowMs) return this.#expireAtOnce(job);
+    const limitedMs = this.#limits?.whyNot([job], nowMs);
+    if (limitedMs !== undefined) return this.#reject(job, 'rate_limited', limitedMs);
+    // Nobody overtakes who waits already, but for what the queue's order allows.
+    if (this.#queue.length === 0) {
+      const state = pickFastestFreeChain(this.#table, job.tokens ?? 1);
+      if (state !== undefined) return [this.#assign(job, this.#limits?.took(job, nowMs), state, nowMs, nowMs)];
     }
-    // First in, first out: nobody overtakes the head of the queue, which waits only while no chain has room.
-    if (this.queueLength === 0) {
-      const state = pickFastestFreeChain(this.#table);
-      if (state !== undefined) return [this.#assign(job, nowMs, nowMs, state)];
+    if (this.#queue.isFull) return this.#reject(job, 'queue_full', this.#predictMs(job, nowMs));
+    const predictedMs = this.#predictMs(job, nowMs);
+    if (job.deadlineMs !== undefined && predictedMs !== undefined && this.#outlook?.isKnown === true) {
+      if (nowMs + HOPEFUL_SHARE * predictedMs > job.deadlineMs) return this.#expireAtOnce(job, predictedMs);
     }
-    if (this.#queue.isFull) return this.#reject(job, 'queue_full');
-    this.#enqueue(this.#queue, job, nowMs);
-    return NOTHING;
+    const account = this.#limits?.took(job, nowMs);
+    this.#queue.add({ job, arrivedMs: nowMs, predictedMs, account, isDisplaced: false });
+    // By slots nothing fits while anybody waits; by tokens this job may, where the next one does not.
+    return this.#options.cache === 'slots' ? NOTHING : this.#startWaiting(nowMs);
   }
 
   /**
-   * Whether `count` more jobs would all be assigned or queued, were they to arrive now one after another:
-   * the way to admit several together or none. O(chains).
+   * Whether these jobs of one tenant would all be assigned or queued, were they to arrive now one after
+   * another: the way to admit several together or none. Undefined when they would. O(chains + jobs that wait).
    */
-  canAdmit(count: number, nowMs: number): boolean {
-    if (!this.#isAccepting || this.#table.chains.length === 0) return true; // each is then rejected for the same reason
-    const waits = (waiting: WaitingJob): boolean => waiting.key > nowMs;
-    const waiting = [...this.#queue].filter(waits).length;
-    const isBehind = waiting > 0 || [...this.#displaced].some(waits);
-    const free = isBehind ? 0 : this.#table.freeSlots();
-    return count <= free + this.#queue.limit - waiting;
+  whyNotTogether(
+    jobs: readonly Job[],
+    nowMs: number,
+  ): { readonly reason: RejectionReason; readonly retryAfterMs: number | undefined } | undefined {
+    if (!this.#isAccepting || this.#table.chains.length === 0) return undefined; // each is then rejected for the same reason
+    const limitedMs = this.#limits?.whyNot(jobs, nowMs);
+    if (limitedMs !== undefined) return { reason: 'rate_limited', retryAfterMs: boundedRetry(limitedMs) };
+    let waiting = 0;
+    let displaced = 0;
+    for (const { job, isDisplaced } of this.#queue.values()) {
+      if (job.deadlineMs !== undefined && job.deadlineMs <= nowMs) continue;
+      if (isDisplaced) displaced += 1;
+      else waiting += 1;
+    }
+    const startable = waiting + displaced > 0 ? 0 : this.#table.countStartable(jobs.map((each) => each.tokens ?? 1));
+    if (jobs.length <= startable + this.#queue.limit - waiting) return undefined;
+    const [first] = jobs;
+    const predictedMs = first === undefined ? undefined : this.#predictMs(first, nowMs);
+    return { reason: 'queue_full', retryAfterMs: predictedMs === undefined ? undefined : boundedRetry(predictedMs) };
   }
 
   /** A job's owner is done with it, whether it ran or still waited. */
   complete(jobId: string, outcome: CompletionOutcome, nowMs: number): readonly SchedulingEffect[] {
+    this.counts[outcome] += 1;
     const running = this.#running.get(jobId);
     if (running !== undefined) {
-      this.#running.delete(jobId);
-      this.counts[outcome] += 1;
-      this.#table.release(running.state);
+      this.#stop(jobId, running);
+      if (running.account !== undefined) this.#limits?.ended(running.account);
+      if (outcome === 'completed') this.#outlook?.observe(running, nowMs);
       return this.#startWaiting(nowMs);
     }
-    const waiting = this.#waiting.get(jobId);
+    const waiting = this.#queue.get(jobId);
     invariant(waiting !== undefined, 'a job completes once, and only if it arrived');
-    this.#leaveQueue(waiting);
-    this.counts[outcome] += 1;
+    this.#drop(waiting);
     return this.#startWaiting(nowMs);
   }
 
@@ -160,9 +193,9 @@ export class Scheduler {
   moveJob(jobId: string, chain: Chain, nowMs: number): readonly SchedulingEffect[] | undefined {
     const running = this.#running.get(jobId);
     invariant(running !== undefined, 'only a running job moves');
-    const state = this.#table.move(running.state, chain);
+    const state = this.#table.move(running.state, chain, running.job.tokens ?? 1);
     if (state === undefined) return undefined;
-    this.#running.set(jobId, { state, epoch: running.epoch });
+    this.#running.set(jobId, { ...running, state });
     return this.#startWaiting(nowMs);
   }
 
@@ -173,29 +206,43 @@ export class Scheduler {
   displace(jobId: string, deadlineMs: number, nowMs: number): readonly SchedulingEffect[] {
     const running = this.#running.get(jobId);
     invariant(running !== undefined, 'only a running job is displaced');
-    this.#running.delete(jobId);
-    this.#table.release(running.state);
-    this.#enqueue(this.#displaced, { id: jobId, deadlineMs }, nowMs);
+    this.#stop(jobId, running);
+    const { account } = running;
+    const job = { ...running.job, deadlineMs };
+    this.#queue.add({ job, arrivedMs: nowMs, predictedMs: undefined, account, isDisplaced: true });
     return this.#startWaiting(nowMs);
   }
 
-  /** Blocks for which a server has cache for one more job. */
-  freeSlotsAt(serverId: string): number {
-    return this.#table.freeSlotsAt(serverId);
+  /** Blocks for which a server has cache for this running job, beside what all jobs hold; without a job, for a smallest one. */
+  freeSlotsAt(serverId: string, jobId?: string): number {
+    const job = jobId === undefined ? undefined : this.#running.get(jobId)?.job;
+    return this.#table.freeBlocksAt(serverId, job?.tokens ?? 1);
+  }
+
+  /** A server tells how much of its cache is free, tokens times blocks >= 0. Counts with `cache: tokens` only. */
+  reportFreeCache(serverId: string, free: number, nowMs: number): readonly SchedulingEffect[] {
+    this.#table.reportFree(serverId, free);
+    return this.#startWaiting(nowMs);
+  }
+
+  /** A server refused cache that was free by this account: no new jobs there until it reports. */
+  reportFullCache(serverId: string): void {
+    this.#table.reportFull(serverId);
   }
 
   /** Time has passed: jobs whose deadline is over leave the queue. */
   advance(nowMs: number): readonly SchedulingEffect[] {
     let effects: SchedulingEffect[] | undefined;
     for (
-      let first = this.#deadlines.peek();
-      first !== undefined && first.key <= nowMs;
-      first = this.#deadlines.peek()
+      let first = this.#queue.firstToExpire();
+      first !== undefined && first.deadlineMs <= nowMs;
+      first = this.#queue.firstToExpire()
     ) {
-      this.#leaveQueue(first);
+      const { job, arrivedMs } = first.waiting;
+      this.#drop(first.waiting);
       this.counts.expired += 1;
       effects ??= [];
-      effects.push({ kind: 'expired', jobId: first.job.id, queuedMs: nowMs - first.arrivedMs });
+      effects.push({ kind: 'expired', jobId: job.id, queuedMs: nowMs - arrivedMs });
     }
     return effects ?? NOTHING;
   }
@@ -213,7 +260,7 @@ export class Scheduler {
 
   /** When `advance` has something to do next, or undefined. */
   nextDeadlineMs(): number | undefined {
-    return this.#deadlines.peek()?.key;
+    return this.#queue.firstToExpire()?.deadlineMs;
   }
 
   /** Epoch in which a running job started. */
@@ -221,60 +268,72 @@ export class Scheduler {
     return this.#running.get(jobId)?.epoch;
   }
 
-  /** Chains have room again: the head of the queue starts, while its deadline has not passed. */
+  /** Chains may have room again: whoever is next starts, and smaller jobs where the next one does not fit. */
   #startWaiting(nowMs: number): readonly SchedulingEffect[] {
     const expired = this.advance(nowMs);
     let effects: SchedulingEffect[] | undefined = expired.length === 0 ? undefined : [...expired];
-    for (let head = this.#head(); head !== undefined; head = this.#head()) {
-      const state = pickFastestFreeChain(this.#table);
-      if (state === undefined) break;
-      this.#leaveQueue(head);
+    for (let head = this.#queue.head(); head !== undefined; head = this.#queue.head()) {
+      let next = head;
+      let state = pickFastestFreeChain(this.#table, head.tokens);
+      if (state !== undefined) {
+        this.#queue.startHead(head);
+      } else {
+        const smallest = head.overtakes < this.#options.maxOvertakes ? this.#queue.smallest() : undefined;
+        if (smallest === undefined || smallest.tokens >= head.tokens) break;
+        state = pickFastestFreeChain(this.#table, smallest.tokens);
+        if (state === undefined) break;
+        this.#queue.startBefore(head, smallest);
+        next = smallest;
+      }
       effects ??= [];
-      effects.push(this.#assign(head.job, head.arrivedMs, nowMs, state));
+      effects.push(this.#assign(next.job, next.account, state, next.arrivedMs, nowMs, next.predictedMs));
     }
     return effects ?? NOTHING;
   }
 
-  /** Who is next. */
-  #head(): WaitingJob | undefined {
-    return this.#displaced.peek() ?? this.#queue.peek();
-  }
-
-  #assign(job: Job, arrivedMs: number, nowMs: number, state: ChainState): SchedulingEffect {
+  #assign(
+    job: Job,
+    account: TenantAccount | undefined,
+    state: ChainState,
+    arrivedMs: number,
+    nowMs: number,
+    predictedMs?: number,
+  ): SchedulingEffect {
     invariant(nowMs >= arrivedMs, 'a job starts no earlier than it arrives');
-    this.#table.acquire(state);
+    this.#table.acquire(state, job.tokens ?? 1);
     const epoch = this.#table.epoch;
-    this.#running.set(job.id, { state, epoch });
-    return { kind: 'assigned', jobId: job.id, chain: state.chain, epoch, queuedMs: nowMs - arrivedMs };
+    this.#running.set(job.id, { job, state, epoch, account, startedMs: nowMs });
+    const effect = { kind: 'assigned', jobId: job.id, chain: state.chain, epoch, queuedMs: nowMs - arrivedMs } as const;
+    return predictedMs === undefined ? effect : { ...effect, predictedMs };
   }
 
-  #enqueue(queue: FifoQueue<WaitingJob>, job: Job, nowMs: number): void {
-    const sequence = this.#sequence;
-    this.#sequence += 1;
-    const key = job.deadlineMs ?? Number.POSITIVE_INFINITY;
-    const waiting: WaitingJob = {
-      job,
-      queue,
-      arrivedMs: nowMs,
-      key,
-      sequence,
-      heapPosition: -1,
-      next: undefined,
-      previous: undefined,
-    };
-    queue.enqueue(waiting);
-    this.#waiting.set(job.id, waiting);
-    if (job.deadlineMs !== undefined) this.#deadlines.push(waiting);
+  #stop(jobId: string, running: RunningJob): void {
+    this.#running.delete(jobId);
+    this.#table.release(running.state, running.job.tokens ?? 1);
   }
 
-  #leaveQueue(waiting: WaitingJob): void {
-    waiting.queue.remove(waiting);
-    this.#deadlines.remove(waiting);
-    this.#waiting.delete(waiting.job.id);
+  #drop(waiting: WaitingJob): void {
+    this.#queue.remove(waiting);
+    if (waiting.account !== undefined) this.#limits?.ended(waiting.account);
   }
 
-  #reject(job: Job, reason: 'queue_full' | 'no_capacity' | 'draining'): readonly SchedulingEffect[] {
+  #predictMs(job: Job, nowMs: number): number | undefined {
+    return this.#outlook?.predictMs(this.#running, this.#queue.ahead(job, job.size ?? 1), nowMs);
+  }
+
+  #expireAtOnce(job: Job, predictedMs?: number): readonly SchedulingEffect[] {
+    this.counts.expired += 1;
+    const effect = { kind: 'expired', jobId: job.id, queuedMs: 0 } as const;
+    return [predictedMs === undefined ? effect : { ...effect, predictedMs }];
+  }
+
+  #reject(job: Job, reason: RejectionReason, retryAfterMs?: number): readonly SchedulingEffect[] {
     this.counts.rejected += 1;
-    return [{ kind: 'rejected', jobId: job.id, reason }];
+    const effect = { kind: 'rejected', jobId: job.id, reason } as const;
+    return [retryAfterMs === undefined ? effect : { ...effect, retryAfterMs: boundedRetry(retryAfterMs) }];
   }
+}
+
+function boundedRetry(ms: number): number {
+  return Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, Math.ceil(ms)));
 }

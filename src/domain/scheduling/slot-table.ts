@@ -1,24 +1,10 @@
 import { type Chain, type Hop, hopsKey } from '../model/chain.ts';
 import { invariant } from '../shared/invariant.ts';
+import type { CacheTable, ChainState, DispatchPlan } from './cache-table.ts';
 import { RankSet } from './rank-set.ts';
 
-/** What the scheduler is given to dispatch on. */
-export interface DispatchPlan {
-  /** Grows with every plan; a running job keeps the epoch it started in. */
-  readonly epoch: number;
-  /** Chains that accept jobs, ascending by service time. */
-  readonly chains: readonly Chain[];
-  /**
-   * Whole cache slots of each server (one slot: the cache of one session for one block). A server
-   * that is absent has no limit beyond its chains' slots.
-   */
-  readonly serverSlots: ReadonlyMap<string, number>;
-}
-
-/** A chain with what runs on it. A chain that the current plan no longer has is retired: rank -1. */
-export interface ChainState {
-  /** `hopsKey` of its hops. */
-  readonly key: string;
+/** A chain of the table: the table alone changes it. */
+export interface SlotChain extends ChainState {
   chain: Chain;
   rank: number;
   busy: number;
@@ -33,14 +19,15 @@ interface ServerState {
 }
 
 /**
- * Which chain has room. Two limits hold at once: a chain's own slots, and each server's cache slots
+ * Which chain has room when every job takes one slot of the largest session, whatever its tokens: the
+ * paper's account. Two limits hold at once: a chain's own slots, and each server's cache slots
  * summed over all chains through it. Within one plan the first implies the second (GCA allots no more
  * than a server has); after a change of plan the jobs that still run on retired chains keep their
  * cache, and the second limit is what keeps the new chains from promising it again.
  */
-export class SlotTable {
-  #ranked: ChainState[] = [];
-  #byKey = new Map<string, ChainState>();
+export class SlotTable implements CacheTable<SlotChain> {
+  #ranked: SlotChain[] = [];
+  #byKey = new Map<string, SlotChain>();
   #servers = new Map<string, ServerState>();
   /** Ranks of chains with a slot of their own free. */
   #open = new RankSet(0);
@@ -53,19 +40,16 @@ export class SlotTable {
   }
 
   /** Chains that accept jobs, fastest first. */
-  get chains(): readonly ChainState[] {
+  get chains(): readonly SlotChain[] {
     return this.#ranked;
   }
 
   /** Every chain with running jobs or of the current plan. */
-  all(): Iterable<ChainState> {
+  all(): Iterable<SlotChain> {
     return this.#byKey.values();
   }
 
-  /**
-   * Makes `plan` the one to dispatch on. Chains it keeps (same hops) keep their running jobs; chains
-   * it lacks are retired and vanish with their last job. O(chains + servers).
-   */
+  /** O(chains + servers). */
   adopt(plan: DispatchPlan): void {
     invariant(plan.epoch >= this.#epoch, 'plan epochs never go back');
     this.#epoch = plan.epoch;
@@ -83,11 +67,12 @@ export class SlotTable {
         kept.rank = rank;
         return kept;
       }
-      const state: ChainState = {
+      const state: SlotChain = {
         key,
         chain,
         rank,
         busy: 0,
+        tokens: 0,
         servers: chain.hops.map((hop) => this.#server(hop.serverId)),
       };
       this.#byKey.set(key, state);
@@ -104,10 +89,10 @@ export class SlotTable {
   }
 
   /** The fastest chain with room for one more job, or undefined. O(log chains) while no job of an older plan is in the way. */
-  fastestFree(): ChainState | undefined {
+  fastestFree(): SlotChain | undefined {
     let rank = this.#open.firstFrom(0);
     while (rank >= 0) {
-      const state = this.#ranked[rank] as ChainState;
+      const state = this.#ranked[rank] as SlotChain;
       if (this.#excess === 0 || this.#hasServerRoom(state)) return state;
       rank = this.#open.firstFrom(rank + 1);
     }
@@ -115,22 +100,26 @@ export class SlotTable {
   }
 
   /**
-   * Jobs that could start now, one after another. Exact within one plan; while jobs of an
-   * older plan are in the way it counts none, since how many fit then depends on the order. O(chains).
+   * Exact within one plan; while jobs of an older plan are in the way it counts none, since how many fit
+   * then depends on the order. O(chains).
    */
-  freeSlots(): number {
+  countStartable(tokensOfJobs: readonly number[]): number {
     if (this.#excess > 0) return 0;
     let free = 0;
     for (const state of this.#ranked) free += Math.max(0, state.chain.slots - state.busy);
-    return free;
+    return Math.min(free, tokensOfJobs.length);
   }
 
-  /** Cache slots of a server that running jobs hold, whatever plan they started in. */
-  usedSlots(serverId: string): number {
-    return this.#servers.get(serverId)?.used ?? 0;
+  isServerIdle(serverId: string): boolean {
+    return (this.#servers.get(serverId)?.used ?? 0) === 0;
   }
 
-  acquire(state: ChainState): void {
+  /** Slots are whole sessions by the plan's reckoning: what servers report does not change them. */
+  reportFree(): void {}
+
+  reportFull(): void {}
+
+  acquire(state: SlotChain): void {
     invariant(state.rank >= 0, 'a job starts on a chain of the current plan');
     invariant(state.busy < state.chain.slots, 'a chain never runs more jobs than it has slots');
     state.busy += 1;
@@ -140,11 +129,7 @@ export class SlotTable {
     }
   }
 
-  /**
-   * Moves one job of `from` to `chain`, which need not be of the plan: the old hops are freed and the new
-   * ones taken at once. Only the servers' cache limits it. Undefined, and nothing changed: a server lacks room.
-   */
-  move(from: ChainState, chain: Chain): ChainState | undefined {
+  move(from: SlotChain, chain: Chain): SlotChain | undefined {
     const wanted = blocksByServer(chain.hops);
     const held = blocksByServer(from.chain.hops);
     for (const [id, blocks] of wanted) {
@@ -163,13 +148,13 @@ export class SlotTable {
     return state;
   }
 
-  /** Cache slots of a server that no running job holds: blocks of one job each, at least 0. */
-  freeSlotsAt(serverId: string): number {
+  /** Cache slots that no running job holds: of one block each. */
+  freeBlocksAt(serverId: string): number {
     const server = this.#servers.get(serverId);
     return server === undefined ? Number.POSITIVE_INFINITY : Math.max(0, server.slots - server.used);
   }
 
-  release(state: ChainState): void {
+  release(state: SlotChain): void {
     invariant(state.busy > 0, 'a slot is released once for each time it was acquired');
     const excess = excessOf(state);
     state.busy -= 1;
@@ -186,18 +171,25 @@ export class SlotTable {
     if (state.busy === 0) this.#byKey.delete(state.key);
   }
 
-  #hasServerRoom(state: ChainState): boolean {
+  #hasServerRoom(state: SlotChain): boolean {
     return state.servers.every(
       (server, i) => server.used + (state.chain.hops[i] as { blockCount: number }).blockCount <= server.slots,
     );
   }
 
   /** The chain of these hops, or a new one outside the plan. */
-  #stateOf(chain: Chain): ChainState {
+  #stateOf(chain: Chain): SlotChain {
     const key = hopsKey(chain.hops);
     let state = this.#byKey.get(key);
     if (state === undefined) {
-      state = { key, chain, rank: -1, busy: 0, servers: chain.hops.map((hop) => this.#server(hop.serverId)) };
+      state = {
+        key,
+        chain,
+        rank: -1,
+        busy: 0,
+        tokens: 0,
+        servers: chain.hops.map((hop) => this.#server(hop.serverId)),
+      };
       this.#byKey.set(key, state);
     }
     return state;
@@ -227,6 +219,6 @@ function blocksByServer(hops: readonly Hop[]): Map<string, number> {
 }
 
 /** Jobs of a chain beyond what the current plan gives it. */
-function excessOf(state: ChainState): number {
+function excessOf(state: SlotChain): number {
   return Math.max(0, state.busy - (state.rank < 0 ? 0 : state.chain.slots));
 }

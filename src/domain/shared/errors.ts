@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'DSP_JOIN_REFUSED', // a server's registration contradicts the model or the policy
   // What the swarm cannot do now.
   'DSP_QUEUE_FULL',
+  'DSP_RATE_LIMITED', // the tenant asks for more than its limits allow
   'DSP_DEADLINE_EXCEEDED',
   'DSP_NO_CAPACITY', // no plan covers the model
   'DSP_DRAINING', // this dispatcher is shutting down

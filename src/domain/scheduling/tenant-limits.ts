@@ -1,0 +1,121 @@
+import type { Job } from '../model/job.ts';
+
+/** What one tenant may ask for; undefined is without limit. */
+export interface TenantLimit {
+  /** Requests that wait or run at once, >= 1. */
+  readonly requestsAtOnce: number | undefined;
+  /** >= 1 */
+  readonly requestsPerMinute: number | undefined;
+  /** Prompt and longest output, >= 1. */
+  readonly tokensPerMinute: number | undefined;
+}
+
+/** Tenants that are counted apart, at most; those beyond share one account. */
+const MAX_ACCOUNTS = 16_384;
+const OVERFLOW = '\n';
+const MINUTE_MS = 60_000;
+/** When a place among the requests at once may be free again, ms: one of them has to end first. */
+const RETRY_AT_ONCE_MS = 1_000;
+
+/** What a tenant has asked for lately. */
+export interface TenantAccount {
+  readonly name: string;
+  readonly limit: TenantLimit;
+  /** Requests that wait or run. */
+  atOnce: number;
+  /** What may still be asked for; a request larger than a whole minute's tokens leaves a debt. */
+  requests: number;
+  tokens: number;
+  refilledMs: number;
+}
+
+/**
+ * Limits on what each tenant asks for: token buckets that hold one minute's worth, and a count of
+ * requests at once. O(1), but for sweeps that forget tenants whose buckets are full again.
+ */
+export class TenantLimits {
+  readonly #limitOf: (tenant: string) => TenantLimit;
+  readonly #accounts = new Map<string, TenantAccount>();
+  #sweepAt = 1024;
+
+  constructor(limitOf: (tenant: string) => TenantLimit) {
+    this.#limitOf = limitOf;
+  }
+
+  /**
+   * Whether a tenant may send these jobs together.
+   * @returns undefined when it may, else the ms after which it is worth trying again, > 0
+   */
+  whyNot(jobs: readonly Job[], nowMs: number): number | undefined {
+    const [first] = jobs;
+    if (first === undefined) return undefined;
+    const account = this.#account(first.tenant ?? '', nowMs);
+    const { requestsAtOnce, requestsPerMinute, tokensPerMinute } = account.limit;
+    if (requestsAtOnce !== undefined && account.atOnce + jobs.length > requestsAtOnce) return RETRY_AT_ONCE_MS;
+    const tokens = jobs.reduce((sum, job) => sum + (job.tokens ?? 1), 0);
+    const waitMs = Math.max(
+      waitForBucket(requestsPerMinute, account.requests, jobs.length),
+      waitForBucket(tokensPerMinute, account.tokens, tokens),
+    );
+    return waitMs > 0 ? waitMs : undefined;
+  }
+
+  /** A job was taken. @returns its tenant's account, to be given back to `ended` */
+  took(job: Job, nowMs: number): TenantAccount {
+    const account = this.#account(job.tenant ?? '', nowMs);
+    account.atOnce += 1;
+    account.requests -= 1;
+    account.tokens -= job.tokens ?? 1;
+    return account;
+  }
+
+  /** A job that was taken neither waits nor runs any more. */
+  ended(account: TenantAccount): void {
+    account.atOnce -= 1;
+  }
+
+  #account(tenant: string, nowMs: number): TenantAccount {
+    let account = this.#accounts.get(tenant);
+    if (account === undefined) {
+      if (this.#accounts.size >= this.#sweepAt) this.#sweep(nowMs);
+      const name = this.#accounts.size >= MAX_ACCOUNTS ? OVERFLOW : tenant;
+      account = this.#accounts.get(name);
+      if (account === undefined) {
+        const limit = this.#limitOf(name);
+        const requests = limit.requestsPerMinute ?? Number.POSITIVE_INFINITY;
+        const tokens = limit.tokensPerMinute ?? Number.POSITIVE_INFINITY;
+        account = { name, limit, atOnce: 0, requests, tokens, refilledMs: nowMs };
+        this.#accounts.set(name, account);
+      }
+    }
+    refill(account, nowMs);
+    return account;
+  }
+
+  #sweep(nowMs: number): void {
+    for (const account of this.#accounts.values()) {
+      refill(account, nowMs);
+      const { requestsPerMinute = account.requests, tokensPerMinute = account.tokens } = account.limit;
+      const isFull = account.requests >= requestsPerMinute && account.tokens >= tokensPerMinute;
+      if (account.atOnce === 0 && isFull) this.#accounts.delete(account.name);
+    }
+    this.#sweepAt = Math.min(MAX_ACCOUNTS, Math.max(1024, 2 * this.#accounts.size));
+  }
+}
+
+function refill(account: TenantAccount, nowMs: number): void {
+  const share = Math.max(0, nowMs - account.refilledMs) / MINUTE_MS;
+  const { requestsPerMinute, tokensPerMinute } = account.limit;
+  if (requestsPerMinute !== undefined)
+    account.requests = Math.min(requestsPerMinute, account.requests + share * requestsPerMinute);
+  if (tokensPerMinute !== undefined)
+    account.tokens = Math.min(tokensPerMinute, account.tokens + share * tokensPerMinute);
+  account.refilledMs = nowMs;
+}
+
+/** Milliseconds until a bucket lets `wanted` through; what exceeds a whole bucket needs a full one. */
+function waitForBucket(perMinute: number | undefined, level: number, wanted: number): number {
+  if (perMinute === undefined) return 0;
+  const missing = Math.min(wanted, perMinute) - level;
+  return missing <= 0 ? 0 : (missing / perMinute) * MINUTE_MS;
+}

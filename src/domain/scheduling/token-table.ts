@@ -1,0 +1,237 @@
+import { type Chain, hopsKey } from '../model/chain.ts';
+import { invariant } from '../shared/invariant.ts';
+import type { CacheTable, ChainState, DispatchPlan } from './cache-table.ts';
+import { MaxIndex } from './max-index.ts';
+
+/** A chain of the table: the table alone changes it. */
+export interface TokenChain extends ChainState {
+  chain: Chain;
+  rank: number;
+  busy: number;
+  tokens: number;
+  readonly servers: readonly TokenServer[];
+  /** Blocks at each hop, in the order of `servers`. */
+  readonly blocks: readonly number[];
+}
+
+interface TokenServer {
+  readonly id: string;
+  /** Tokens times blocks. */
+  capacity: number;
+  /** Reserved by running jobs, those of retired chains included. */
+  used: number;
+  /** Free by this account, but the server says it is not. */
+  withheld: number;
+  /** What the latest report missed; a single one may have crossed a release on its way. */
+  missing: number;
+  /** Chains of the current plan through it. */
+  chains: TokenChain[];
+}
+
+/**
+ * Which chain has room when a job reserves its own tokens at every hop. A server's cache is one account
+ * that all chains through it share; a chain's slots do not count.
+ *
+ * The index holds, for each chain, an upper bound of the tokens that fit: starts leave it too high, and
+ * the search that meets such a chain corrects it; whatever frees cache raises it at once. So a search is
+ * O(log chains) and one correction for each start before it, a release O(chains through its servers).
+ */
+export class TokenTable implements CacheTable<TokenChain> {
+  #ranked: TokenChain[] = [];
+  readonly #byKey = new Map<string, TokenChain>();
+  readonly #servers = new Map<string, TokenServer>();
+  #bounds = new MaxIndex(0);
+  #epoch = 0;
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get chains(): readonly TokenChain[] {
+    return this.#ranked;
+  }
+
+  all(): Iterable<TokenChain> {
+    return this.#byKey.values();
+  }
+
+  /** O(chains + servers). */
+  adopt(plan: DispatchPlan): void {
+    invariant(plan.epoch >= this.#epoch, 'plan epochs never go back');
+    this.#epoch = plan.epoch;
+    for (const id of plan.serverTokens?.keys() ?? []) this.#server(id);
+    for (const server of this.#servers.values()) {
+      server.capacity = plan.serverTokens?.get(server.id) ?? Number.POSITIVE_INFINITY;
+      server.chains = [];
+    }
+    for (const state of this.#ranked) state.rank = -1;
+    this.#ranked = plan.chains.map((chain, rank) => {
+      const state = this.#stateOf(chain);
+      invariant(state.rank === -1, 'a plan names a chain once');
+      state.chain = chain;
+      state.rank = rank;
+      for (const server of state.servers) server.chains.push(state);
+      return state;
+    });
+    this.#bounds = new MaxIndex(this.#ranked.length);
+    for (const state of this.#ranked) this.#bounds.set(state.rank, freeTokens(state));
+    for (const state of this.#byKey.values()) this.#forgetIfGone(state);
+    this.#forgetIdleServers(plan);
+  }
+
+  fastestFree(tokens: number): TokenChain | undefined {
+    for (;;) {
+      const rank = this.#bounds.firstAtLeast(tokens);
+      if (rank < 0) return undefined;
+      const state = this.#ranked[rank] as TokenChain;
+      const free = freeTokens(state);
+      if (free >= tokens) return state;
+      this.#bounds.set(rank, free);
+    }
+  }
+
+  /** Exact: it starts them, and ends them again. */
+  countStartable(tokensOfJobs: readonly number[]): number {
+    const started: { readonly state: TokenChain; readonly tokens: number }[] = [];
+    for (const tokens of tokensOfJobs) {
+      const state = this.fastestFree(tokens);
+      if (state === undefined) break;
+      this.acquire(state, tokens);
+      started.push({ state, tokens });
+    }
+    for (const { state, tokens } of started) this.release(state, tokens);
+    return started.length;
+  }
+
+  acquire(state: TokenChain, tokens: number): void {
+    invariant(state.rank >= 0, 'a job starts on a chain of the current plan');
+    invariant(freeTokens(state) >= tokens, 'no server promises cache that it does not have');
+    this.#take(state, tokens);
+  }
+
+  release(state: TokenChain, tokens: number): void {
+    invariant(state.busy > 0 && state.tokens >= tokens, 'tokens are released once for each time they were reserved');
+    state.busy -= 1;
+    state.tokens -= tokens;
+    for (let i = 0; i < state.servers.length; i += 1) {
+      const server = state.servers[i] as TokenServer;
+      server.used -= tokens * (state.blocks[i] as number);
+      invariant(server.used >= 0, 'a server gets back no more cache than it gave');
+    }
+    for (const server of state.servers) this.#raiseBounds(server);
+    this.#forgetIfGone(state);
+  }
+
+  move(from: TokenChain, chain: Chain, tokens: number): TokenChain | undefined {
+    const state = this.#stateOf(chain);
+    this.#give(from, tokens);
+    const hasRoom = freeTokens(state) >= tokens;
+    this.#take(from, tokens);
+    if (!hasRoom) {
+      this.#forgetIfGone(state);
+      return undefined;
+    }
+    this.#take(state, tokens);
+    this.release(from, tokens);
+    return state;
+  }
+
+  freeBlocksAt(serverId: string, tokens: number): number {
+    const server = this.#servers.get(serverId);
+    return server === undefined ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor(roomOf(server) / tokens));
+  }
+
+  isServerIdle(serverId: string): boolean {
+    return (this.#servers.get(serverId)?.used ?? 0) === 0;
+  }
+
+  /** What lacks against this account is withheld when two reports in turn lack it: one alone may have crossed a release. */
+  reportFree(serverId: string, free: number): void {
+    const server = this.#servers.get(serverId);
+    if (server === undefined || server.capacity === Number.POSITIVE_INFINITY) return;
+    const missing = Math.max(0, server.capacity - server.used - free);
+    server.withheld = Math.min(server.missing, missing);
+    server.missing = missing;
+    this.#raiseBounds(server);
+  }
+
+  reportFull(serverId: string): void {
+    const server = this.#servers.get(serverId);
+    if (server === undefined || server.capacity === Number.POSITIVE_INFINITY) return;
+    server.withheld = Math.max(server.withheld, server.capacity - server.used);
+    server.missing = server.withheld;
+  }
+
+  #take(state: TokenChain, tokens: number): void {
+    state.busy += 1;
+    state.tokens += tokens;
+    for (let i = 0; i < state.servers.length; i += 1)
+      (state.servers[i] as TokenServer).used += tokens * (state.blocks[i] as number);
+  }
+
+  /** The opposite of `#take`, for looking only: bounds stay as they are. */
+  #give(state: TokenChain, tokens: number): void {
+    state.busy -= 1;
+    state.tokens -= tokens;
+    for (let i = 0; i < state.servers.length; i += 1)
+      (state.servers[i] as TokenServer).used -= tokens * (state.blocks[i] as number);
+  }
+
+  #raiseBounds(server: TokenServer): void {
+    for (const state of server.chains) {
+      const free = freeTokens(state);
+      if (free > this.#bounds.get(state.rank)) this.#bounds.set(state.rank, free);
+    }
+  }
+
+  /** The chain of these hops, or a new one outside the plan. */
+  #stateOf(chain: Chain): TokenChain {
+    const key = hopsKey(chain.hops);
+    let state = this.#byKey.get(key);
+    if (state === undefined) {
+      const blocks = new Map<string, number>();
+      for (const { serverId, blockCount } of chain.hops) blocks.set(serverId, (blocks.get(serverId) ?? 0) + blockCount);
+      const servers = [...blocks.keys()].map((id) => this.#server(id));
+      state = { key, chain, rank: -1, busy: 0, tokens: 0, servers, blocks: [...blocks.values()] };
+      this.#byKey.set(key, state);
+    }
+    return state;
+  }
+
+  #server(id: string): TokenServer {
+    let server = this.#servers.get(id);
+    if (server === undefined) {
+      server = { id, capacity: Number.POSITIVE_INFINITY, used: 0, withheld: 0, missing: 0, chains: [] };
+      this.#servers.set(id, server);
+    }
+    return server;
+  }
+
+  #forgetIfGone(state: TokenChain): void {
+    if (state.rank < 0 && state.busy === 0) this.#byKey.delete(state.key);
+  }
+
+  /** Drops the records of servers that neither the plan nor a running job refers to. */
+  #forgetIdleServers(plan: DispatchPlan): void {
+    const referred = new Set<string>();
+    for (const state of this.#byKey.values()) for (const server of state.servers) referred.add(server.id);
+    for (const id of this.#servers.keys())
+      if (!referred.has(id) && plan.serverTokens?.has(id) !== true) this.#servers.delete(id);
+  }
+}
+
+/** Tokens times blocks that a server can still promise; negative while jobs of an older plan hold more than it has. */
+function roomOf(server: TokenServer): number {
+  return server.capacity - server.used - server.withheld;
+}
+
+/** Tokens that a job on the chain could still reserve. */
+function freeTokens(state: TokenChain): number {
+  const { servers, blocks } = state;
+  let free = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < servers.length; i += 1) {
+    const tokens = Math.floor(roomOf(servers[i] as TokenServer) / (blocks[i] as number));
+    if (tokens < free) free = tokens;
+  }
+  return free;
+}

@@ -1,0 +1,187 @@
+import { type Job, PRIORITIES } from '../model/job.ts';
+import { invariant } from '../shared/invariant.ts';
+import { MinHeap } from '../shared/min-heap.ts';
+import { FifoQueue } from './fifo-queue.ts';
+import type { JobOrderOptions } from './job-order.ts';
+import { TenantShares } from './tenant-shares.ts';
+import { newPlace, type WaitingJob, type WaitingPlace } from './waiting-job.ts';
+
+/** Jobs of higher classes that start while a lower class waits, before that class has its turn. */
+export const CLASS_PATIENCE = 8;
+
+export interface WaitingQueueOptions extends JobOrderOptions {
+  /** Jobs at most, >= 0; those that lost their chain count besides. */
+  readonly limit: number;
+  /** Jobs differ in what they reserve: a smaller one may go before one that does not fit. */
+  readonly hasReservations: boolean;
+  /** Share of a tenant, > 0. */
+  readonly weightOf: (tenant: string) => number;
+}
+
+/** What is known of a job that joins the queue. */
+export type Arrival = Pick<WaitingJob, 'job' | 'arrivedMs' | 'predictedMs' | 'account' | 'isDisplaced'>;
+
+/**
+ * The central queue. Jobs that lost their chain go first. Then classes: a higher one goes first, but no
+ * class that waits lets more than `CLASS_PATIENCE` jobs of higher classes go before it gets a turn. Within
+ * a class tenants share (`TenantShares`), within a tenant jobs have an order (`JobOrder`). With one class,
+ * one tenant and `fifo` this is first in, first out.
+ */
+export class WaitingQueue {
+  readonly #options: WaitingQueueOptions;
+  readonly #displaced = new FifoQueue<WaitingJob>(Number.MAX_SAFE_INTEGER);
+  readonly #classes: readonly TenantShares[];
+  /** Starts of higher classes since the class had its turn, while it waited. */
+  readonly #passedOver: number[] = PRIORITIES.map(() => 0);
+  readonly #deadlines = new MinHeap<WaitingPlace>();
+  readonly #byReservation = new MinHeap<WaitingPlace>();
+  readonly #jobs = new Map<string, WaitingJob>();
+  #sequence = 0;
+
+  constructor(options: WaitingQueueOptions) {
+    this.#options = options;
+    this.#classes = PRIORITIES.map(() => new TenantShares(options, options.weightOf));
+  }
+
+  get limit(): number {
+    return this.#options.limit;
+  }
+
+  /** All jobs, those that lost their chain included. */
+  get length(): number {
+    return this.#jobs.size;
+  }
+
+  get isFull(): boolean {
+    return this.#jobs.size - this.#displaced.length >= this.#options.limit;
+  }
+
+  get(jobId: string): WaitingJob | undefined {
+    return this.#jobs.get(jobId);
+  }
+
+  /** In the order they came. */
+  values(): Iterable<WaitingJob> {
+    return this.#jobs.values();
+  }
+
+  add(arrival: Arrival): void {
+    const { job, arrivedMs, predictedMs, account, isDisplaced } = arrival;
+    invariant(isDisplaced || !this.isFull, 'the queue never exceeds its limit');
+    const waiting: WaitingJob = {
+      job,
+      arrivedMs,
+      sequence: this.#sequence,
+      tokens: job.tokens ?? 1,
+      size: job.size ?? 1,
+      predictedMs,
+      account,
+      isDisplaced,
+      overtakes: 0,
+      dueWork: 0,
+      inDeadlines: undefined,
+      inReservations: undefined,
+      inUrgent: undefined,
+      inSizes: undefined,
+      inDues: undefined,
+      next: undefined,
+      previous: undefined,
+    };
+    this.#sequence += 1;
+    this.#jobs.set(job.id, waiting);
+    if (isDisplaced) this.#displaced.enqueue(waiting);
+    else this.#classOf(waiting).add(waiting);
+    if (job.deadlineMs !== undefined) {
+      waiting.inDeadlines = newPlace(waiting, job.deadlineMs);
+      this.#deadlines.push(waiting.inDeadlines);
+    }
+    if (this.#options.hasReservations) {
+      waiting.inReservations = newPlace(waiting, waiting.tokens);
+      this.#byReservation.push(waiting.inReservations);
+    }
+  }
+
+  /** Who is next. */
+  head(): WaitingJob | undefined {
+    if (this.#displaced.length > 0) return this.#displaced.peek();
+    for (let i = this.#classes.length - 1; i > 0; i -= 1) {
+      if ((this.#passedOver[i] as number) >= CLASS_PATIENCE) return (this.#classes[i] as TenantShares).head();
+    }
+    for (const jobs of this.#classes) if (jobs.length > 0) return jobs.head();
+    return undefined;
+  }
+
+  /** Who reserves least; of equal ones the first to come. Undefined where all jobs reserve the same. */
+  smallest(): WaitingJob | undefined {
+    return this.#byReservation.peek()?.waiting;
+  }
+
+  /** Whose deadline is the first. */
+  firstToExpire(): { readonly waiting: WaitingJob; readonly deadlineMs: number } | undefined {
+    const place = this.#deadlines.peek();
+    return place === undefined ? undefined : { waiting: place.waiting, deadlineMs: place.key };
+  }
+
+  /** A job leaves without having started. */
+  remove(waiting: WaitingJob): void {
+    this.#forget(waiting);
+    if (waiting.isDisplaced) return this.#displaced.remove(waiting);
+    this.#classOf(waiting).remove(waiting);
+    this.#resetIfEmpty(waiting);
+  }
+
+  /** The next job starts. */
+  startHead(waiting: WaitingJob): void {
+    this.#forget(waiting);
+    if (waiting.isDisplaced) return this.#displaced.remove(waiting);
+    this.#classOf(waiting).start(waiting);
+    const own = classIndex(waiting);
+    this.#passedOver[own] = 0;
+    for (let i = own + 1; i < this.#classes.length; i += 1) {
+      if ((this.#classes[i] as TenantShares).length > 0) this.#passedOver[i] = (this.#passedOver[i] as number) + 1;
+    }
+  }
+
+  /** A job that fits starts before `head`, which does not: no turn of its class, but its tenant pays. */
+  startBefore(head: WaitingJob, waiting: WaitingJob): void {
+    head.overtakes += 1;
+    this.#forget(waiting);
+    if (waiting.isDisplaced) return this.#displaced.remove(waiting);
+    this.#classOf(waiting).start(waiting);
+    this.#resetIfEmpty(waiting);
+  }
+
+  /** Jobs and work that would go before a new one. O(classes) */
+  ahead(job: Job, size: number): { readonly count: number; readonly work: number } {
+    const own = PRIORITIES.indexOf(job.priority ?? 'normal');
+    let { count, work } = (this.#classes[own] as TenantShares).ahead(job.tenant ?? '', size);
+    count += this.#displaced.length;
+    work += this.#displaced.length;
+    for (let i = 0; i < own; i += 1) {
+      const { length } = this.#classes[i] as TenantShares;
+      // Higher classes go first, but only so often.
+      const turns = Math.min(length, (count + 1) * CLASS_PATIENCE);
+      count += turns;
+      work += turns;
+    }
+    return { count, work };
+  }
+
+  #classOf(waiting: WaitingJob): TenantShares {
+    return this.#classes[classIndex(waiting)] as TenantShares;
+  }
+
+  #forget(waiting: WaitingJob): void {
+    this.#jobs.delete(waiting.job.id);
+    if (waiting.inDeadlines !== undefined) this.#deadlines.remove(waiting.inDeadlines);
+    if (waiting.inReservations !== undefined) this.#byReservation.remove(waiting.inReservations);
+  }
+
+  #resetIfEmpty(waiting: WaitingJob): void {
+    if (this.#classOf(waiting).length === 0) this.#passedOver[classIndex(waiting)] = 0;
+  }
+}
+
+function classIndex({ job }: WaitingJob): number {
+  return PRIORITIES.indexOf(job.priority ?? 'normal');
+}
