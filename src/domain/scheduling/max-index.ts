@@ -26,7 +26,7 @@ export class MaxIndex {
       const other = maxima[node ^ 1] as number;
       const own = maxima[node] as number;
       node >>= 1;
-      const most = own > other ? own : other;
+      const most = Math.max(own, other);
       if (maxima[node] === most) return;
       maxima[node] = most;
     }

@@ -4,6 +4,8 @@ import { invariant } from '../shared/invariant.ts';
 import type { CacheTable, ChainState, DispatchPlan } from './cache-table.ts';
 import type { SchedulingEffect } from './effects.ts';
 import { pickFastestFreeChain } from './jffc.ts';
+import type { JobCounts } from './job-counts.ts';
+import { type Refusal, refusal } from './refusal.ts';
 import { completeOptions, type SchedulerOptions } from './scheduler-options.ts';
 import { type RunningSince, ServiceOutlook } from './service-outlook.ts';
 import { SlotTable } from './slot-table.ts';
@@ -17,24 +19,10 @@ interface RunningJob extends RunningSince {
   readonly account: TenantAccount | undefined;
 }
 
-/** Totals since the start: arrived = completed + cancelled + failed + rejected + expired + running + waiting. */
-export interface JobCounts {
-  arrived: number;
-  completed: number;
-  cancelled: number;
-  failed: number;
-  rejected: number;
-  expired: number;
-}
-
 const NOTHING: readonly SchedulingEffect[] = [];
 
 /** A deadline is given up at arrival when even this share of the predicted wait is longer. */
 const HOPEFUL_SHARE = 0.75;
-
-/** Longest time after which a refused client is told to try again, ms. */
-const MAX_RETRY_MS = 120_000;
-const MIN_RETRY_MS = 100;
 
 /**
  * Decides which job runs on which chain. Pure and deterministic: events in, effects out, time as an
@@ -149,13 +137,10 @@ export class Scheduler {
    * Whether these jobs of one tenant would all be assigned or queued, were they to arrive now one after
    * another: the way to admit several together or none. Undefined when they would. O(chains + jobs that wait).
    */
-  whyNotTogether(
-    jobs: readonly Job[],
-    nowMs: number,
-  ): { readonly reason: RejectionReason; readonly retryAfterMs: number | undefined } | undefined {
+  whyNotTogether(jobs: readonly Job[], nowMs: number): Refusal | undefined {
     if (!this.#isAccepting || this.#table.chains.length === 0) return undefined; // each is then rejected for the same reason
     const limitedMs = this.#limits?.whyNot(jobs, nowMs);
-    if (limitedMs !== undefined) return { reason: 'rate_limited', retryAfterMs: boundedRetry(limitedMs) };
+    if (limitedMs !== undefined) return refusal('rate_limited', limitedMs);
     let waiting = 0;
     let displaced = 0;
     for (const { job, isDisplaced } of this.#queue.values()) {
@@ -166,8 +151,7 @@ export class Scheduler {
     const startable = waiting + displaced > 0 ? 0 : this.#table.countStartable(jobs.map((each) => each.tokens ?? 1));
     if (jobs.length <= startable + this.#queue.limit - waiting) return undefined;
     const [first] = jobs;
-    const predictedMs = first === undefined ? undefined : this.#predictMs(first, nowMs);
-    return { reason: 'queue_full', retryAfterMs: predictedMs === undefined ? undefined : boundedRetry(predictedMs) };
+    return refusal('queue_full', first === undefined ? undefined : this.#predictMs(first, nowMs));
   }
 
   /** A job's owner is done with it, whether it ran or still waited. */
@@ -329,11 +313,6 @@ export class Scheduler {
 
   #reject(job: Job, reason: RejectionReason, retryAfterMs?: number): readonly SchedulingEffect[] {
     this.counts.rejected += 1;
-    const effect = { kind: 'rejected', jobId: job.id, reason } as const;
-    return [retryAfterMs === undefined ? effect : { ...effect, retryAfterMs: boundedRetry(retryAfterMs) }];
+    return [{ kind: 'rejected', jobId: job.id, ...refusal(reason, retryAfterMs) }];
   }
-}
-
-function boundedRetry(ms: number): number {
-  return Math.min(MAX_RETRY_MS, Math.max(MIN_RETRY_MS, Math.ceil(ms)));
 }

@@ -125,7 +125,7 @@ export class WaitingQueue {
   /** A job leaves without having started. */
   remove(waiting: WaitingJob): void {
     this.#forget(waiting);
-    if (waiting.isDisplaced) return this.#displaced.remove(waiting);
+    if (waiting.isDisplaced) return;
     this.#classOf(waiting).remove(waiting);
     this.#resetIfEmpty(waiting);
   }
@@ -133,7 +133,7 @@ export class WaitingQueue {
   /** The next job starts. */
   startHead(waiting: WaitingJob): void {
     this.#forget(waiting);
-    if (waiting.isDisplaced) return this.#displaced.remove(waiting);
+    if (waiting.isDisplaced) return;
     this.#classOf(waiting).start(waiting);
     const own = classIndex(waiting);
     this.#passedOver[own] = 0;
@@ -146,7 +146,7 @@ export class WaitingQueue {
   startBefore(head: WaitingJob, waiting: WaitingJob): void {
     head.overtakes += 1;
     this.#forget(waiting);
-    if (waiting.isDisplaced) return this.#displaced.remove(waiting);
+    if (waiting.isDisplaced) return;
     this.#classOf(waiting).start(waiting);
     this.#resetIfEmpty(waiting);
   }
@@ -171,8 +171,10 @@ export class WaitingQueue {
     return this.#classes[classIndex(waiting)] as TenantShares;
   }
 
+  /** Takes a job out of everything but its class. */
   #forget(waiting: WaitingJob): void {
     this.#jobs.delete(waiting.job.id);
+    if (waiting.isDisplaced) this.#displaced.remove(waiting);
     if (waiting.inDeadlines !== undefined) this.#deadlines.remove(waiting.inDeadlines);
     if (waiting.inReservations !== undefined) this.#byReservation.remove(waiting.inReservations);
   }
