@@ -28,7 +28,6 @@ interface PooledPeer {
 interface Modules {
   readonly node: Libp2p;
   readonly toMultiaddr: typeof import('@multiformats/multiaddr').multiaddr;
-  readonly toPeerId: typeof import('@libp2p/peer-id').peerIdFromString;
 }
 
 /**
@@ -72,16 +71,6 @@ export class PetalsNetwork {
       if (cause instanceof DispatcherError) throw cause;
       const reason = cause instanceof Error ? printablePeerText(cause.message) : 'unknown reason';
       throw lost(`no stream to ${peer.multiaddr}: ${reason}`, cause);
-    }
-  }
-
-  /** Bytes of a peer id, as calls carry them. @throws DispatcherError DSP_SERVER_LOST when it is none */
-  async peerIdBytes(peerId: string): Promise<Uint8Array> {
-    const { toPeerId } = await this.#load();
-    try {
-      return toPeerId(peerId).toMultihash().bytes;
-    } catch (cause) {
-      throw lost(`'${printablePeerText(peerId)}' is not a peer id`, cause);
     }
   }
 
@@ -153,13 +142,12 @@ export class PetalsNetwork {
 }
 
 async function loadModules(limits: PetalsNetworkLimits): Promise<Modules> {
-  const [{ createLibp2p }, { tcp }, { noise }, { yamux }, { multiaddr }, { peerIdFromString }] = await Promise.all([
+  const [{ createLibp2p }, { tcp }, { noise }, { yamux }, { multiaddr }] = await Promise.all([
     import('libp2p'),
     import('@libp2p/tcp'),
     import('@chainsafe/libp2p-noise'),
     import('@chainsafe/libp2p-yamux'),
     import('@multiformats/multiaddr'),
-    import('@libp2p/peer-id'),
   ]);
   const node = await createLibp2p({
     addresses: { listen: [] },
@@ -178,7 +166,7 @@ async function loadModules(limits: PetalsNetworkLimits): Promise<Modules> {
     // Every call and step has its own time limit; a busy server must not be cut off for a slow ping.
     connectionMonitor: { enabled: false },
   });
-  return { node, toMultiaddr: multiaddr, toPeerId: peerIdFromString };
+  return { node, toMultiaddr: multiaddr };
 }
 
 function endConnection(pooled: PooledPeer): void {

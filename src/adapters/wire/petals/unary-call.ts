@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Stream } from '@libp2p/interface';
 import { DispatcherError } from '../../../domain/shared/errors.ts';
 import { printablePeerText } from '../failure-codes.ts';
+import { bytesOfBase58 } from './base58.ts';
 import { FrameReader, readVarintPrefix, withVarint } from './frame-reader.ts';
 import { decodePetals, encodePetals } from './messages.ts';
 import { parsePeerAddress } from './peer-address.ts';
@@ -25,11 +26,12 @@ export async function callUnary(
   message: Uint8Array,
   timeoutMs: number,
 ): Promise<Buffer> {
-  const peerId = parsePeerAddress(address)?.peerId ?? address;
+  const peerId = bytesOfBase58(parsePeerAddress(address)?.peerId ?? '');
+  if (peerId === undefined) throw new DispatcherError('DSP_SERVER_LOST', 'the address does not end in a peer id');
   const callId = randomBytes(16);
   const request = encodePetals('petals.unary_call.Request', {
     callId,
-    call: { peerId: await network.peerIdBytes(peerId), method, message },
+    call: { peerId, method, message },
   });
   const body = await exchange(network, address, method, request, timeoutMs);
   const { answer } = decodePetals('petals.unary_call.Response', body);
