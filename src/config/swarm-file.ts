@@ -8,6 +8,9 @@ import { ConfigError } from './config-error.ts';
 import { describeFileIssues, parseDocument } from './document.ts';
 import { type modelSchema, type serverSchema, swarmFields, workloadSchema } from './swarm-schema.ts';
 
+/** Servers times blocks of one swarm: what keeps a plan to seconds. */
+const MAX_SERVER_BLOCKS = 1_000_000;
+
 const swarmSchema = z.strictObject({ ...swarmFields, workload: workloadSchema.optional() });
 
 export type SwarmInput = z.output<typeof swarmSchema>;
@@ -56,6 +59,12 @@ export function toSwarm(
     throw new ConfigError(`${name}: ${problem}`);
   };
   const model = toModelShape(input.model, refuse);
+  if (input.servers.length * model.blockCount > MAX_SERVER_BLOCKS) {
+    refuse(
+      `servers: ${input.servers.length} servers times ${model.blockCount} blocks are more than the planner takes ` +
+        `(${MAX_SERVER_BLOCKS}); plan a part of the swarm`,
+    );
+  }
   const pinnedSpans = new Map<string, Span>();
   const speeds = new Map<string, SharedServerSpeeds>();
   const positions = new Map<string, number>();

@@ -1,7 +1,7 @@
 import type { Chain } from '../domain/model/chain.ts';
 import { computeExactResponse } from '../domain/planning/exact-response-time.ts';
 import type { ResponsePredictor } from '../domain/planning/response-predictor.ts';
-import { serviceRate } from '../domain/planning/response-time-bounds.ts';
+import { computeResponseBound, computeResponseBounds, serviceRate } from '../domain/planning/response-time-bounds.ts';
 import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
 import type { JobRecords } from './job-records.ts';
 import { simulateIndependent } from './simulate-independent.ts';
@@ -13,24 +13,36 @@ import { poissonJobs } from './workloads.ts';
 const WARM_UP_SHARE = 0.1;
 const INDEPENDENT_JOBS = 20_000;
 /** For the one prediction that people read. */
-const INDEPENDENT_PREDICTION_JOBS = 200_000;
+const INDEPENDENT_PREDICTION_JOBS = 100_000;
+/** Jobs in the system over simulated jobs: beyond, a run is all warm-up. */
+const MAX_SHARE_IN_SYSTEM = 0.02;
 const INDEPENDENT_BUDGET = 200;
 /** Exact solutions of more states take longer than a simulation is worth. */
 const EXACT_STATES = 5_000;
 
 /** Predictions under the paper's service model: exact for small plans, simulated for the others. */
 export function createIndependentPredictor(arrivalRatePerSecond: number, seed = 1): ResponsePredictor {
-  const workload = { seed, ratePerSecond: arrivalRatePerSecond };
-  const jobs = poissonJobs({ jobs: INDEPENDENT_JOBS, ...workload });
-  const simulate = (chains: readonly Chain[], simulated: SimulatedJobs): number | undefined =>
-    arrivalRatePerSecond < serviceRate(chains)
-      ? meanResponse(simulateIndependent({ chains, jobs: simulated }))
-      : undefined;
+  const jobsOf = (count: number): SimulatedJobs =>
+    poissonJobs({ jobs: count, seed, ratePerSecond: arrivalRatePerSecond });
+  const estimateJobs = jobsOf(INDEPENDENT_JOBS);
+  /** Undefined when so many jobs are served at once that the simulated ones would hardly fill the system. */
+  const simulate = (chains: readonly Chain[], lower: number, jobs: SimulatedJobs): number | undefined => {
+    if (arrivalRatePerSecond * lower > MAX_SHARE_IN_SYSTEM * jobs.count) return undefined;
+    return meanResponse(simulateIndependent({ chains, jobs }));
+  };
   return {
-    estimate: (chains) => simulate(chains, jobs),
-    predict: (chains) =>
-      computeExactResponse(chains, arrivalRatePerSecond, EXACT_STATES) ??
-      simulate(chains, poissonJobs({ jobs: INDEPENDENT_PREDICTION_JOBS, ...workload })),
+    estimate: (chains) => {
+      const lower = computeResponseBound('lower', chains, arrivalRatePerSecond);
+      return lower && (simulate(chains, lower, estimateJobs) ?? lower);
+    },
+    predict: (chains) => {
+      const bounds = computeResponseBounds(chains, arrivalRatePerSecond);
+      if (bounds === undefined) return undefined;
+      const exact = computeExactResponse(chains, arrivalRatePerSecond, EXACT_STATES);
+      const predicted = exact ?? simulate(chains, bounds.lower, jobsOf(INDEPENDENT_PREDICTION_JOBS));
+      // A simulation strays; the bounds do not.
+      return predicted && Math.min(bounds.upper, Math.max(bounds.lower, predicted));
+    },
     respectsServiceTime: true,
     budget: INDEPENDENT_BUDGET,
   };

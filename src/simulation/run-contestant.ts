@@ -1,4 +1,3 @@
-import type { Chain } from '../domain/model/chain.ts';
 import type { ModelShape } from '../domain/model/model.ts';
 import type { FeasiblePlan, PlacementPolicy, PlanningObjective } from '../domain/model/plan.ts';
 import type { Server } from '../domain/model/server.ts';
@@ -8,7 +7,7 @@ import { cacheSlots } from '../domain/planning/gca.ts';
 import { indexPlacement, indexSwarm } from '../domain/planning/indexed-swarm.ts';
 import { makePlan } from '../domain/planning/make-plan.ts';
 import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
-import { communicationSeconds, computationSecondsPerBlock } from '../domain/planning/service-times.ts';
+import type { SchedulerOptions } from '../domain/scheduling/scheduler-options.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { createRng } from '../domain/shared/rng.ts';
 import type { JobRecords } from './job-records.ts';
@@ -20,6 +19,9 @@ import { simulateRouted } from './simulate-routed.ts';
 import { simulateSharedCompute } from './simulate-shared-compute.ts';
 import type { SimulationSummary } from './statistics.ts';
 import { summarize } from './statistics.ts';
+import type { CacheSharing } from './token-scheduling.ts';
+import { tokenScheduling } from './token-scheduling.ts';
+import { tokenServiceSeconds } from './token-service.ts';
 import type { SimulatedJobs } from './workloads.ts';
 
 export type DispatchPolicy = 'jffc' | QueuePolicy | 'ws-rr';
@@ -33,6 +35,9 @@ export interface Contestant {
   /** c; undefined searches it. */
   readonly reservedSlots: number | undefined;
   readonly policy: DispatchPolicy;
+  /** One slot of the largest session for each job, its tokens out of its chain's slots, or out of its servers' cache. */
+  readonly cache: CacheSharing;
+  readonly scheduling: Pick<SchedulerOptions, 'order' | 'maxOvertakes' | 'maxWaitFactor'>;
   readonly serviceModel: ServiceModel;
   /** Undefined sends prompts whole. */
   readonly prefillChunkTokens: number | undefined;
@@ -51,6 +56,8 @@ export interface Contest {
   readonly speeds: ReadonlyMap<string, SharedServerSpeeds>;
   readonly meanTokens: TokenWorkload | undefined;
   readonly hiddenBytesPerToken: number;
+  /** Tokens of the session that a slot has room for, where cache is known by tokens. */
+  readonly sessionTokens: number | undefined;
   readonly seed: number;
 }
 
@@ -105,38 +112,11 @@ function replay(contest: Contest, contestant: Contestant, plan: FeasiblePlan): J
   }
   const serviceSeconds = tokenServiceSeconds(contest, plan.chains);
   const simulation = { chains: plan.chains, jobs, ...(serviceSeconds === undefined ? {} : { serviceSeconds }) };
-  if (policy === 'jffc') return simulateIndependent(simulation);
+  if (policy === 'jffc') return simulateIndependent({ ...simulation, ...tokenScheduling(contest, contestant, plan) });
   return simulatePolicy(policy, { ...simulation, rng: createRng(contest.seed, 'policy') });
 }
 
 function knownTokens(contest: Contest): TokenWorkload {
   invariant(contest.meanTokens !== undefined, 'the workload of shared compute has tokens');
   return contest.meanTokens;
-}
-
-/**
- * The service time of each job by its own tokens, where the jobs have them: servers with speeds take
- * what its tokens need, the others their mean time.
- */
-function tokenServiceSeconds(
-  contest: Contest,
-  chains: readonly Chain[],
-): ((job: number, chain: number) => number) | undefined {
-  const { tokens } = contest.jobs;
-  if (tokens === undefined) return undefined;
-  const means = new Map(contest.servers.map((server) => [server.id, server]));
-  return (job, k) => {
-    const workload = { inputTokens: tokens.input[job] ?? 1, outputTokens: tokens.output[job] ?? 1 };
-    let seconds = 0;
-    for (const hop of chains[k]?.hops ?? []) {
-      const speeds = contest.speeds.get(hop.serverId);
-      const mean = means.get(hop.serverId);
-      seconds +=
-        speeds === undefined
-          ? (mean?.communicationSeconds ?? 0) + hop.blockCount * (mean?.computationSecondsPerBlock ?? 0)
-          : communicationSeconds(speeds, workload, contest.hiddenBytesPerToken) +
-            hop.blockCount * computationSecondsPerBlock(speeds, workload);
-    }
-    return seconds;
-  };
 }

@@ -1,6 +1,8 @@
 import type { Chain } from '../domain/model/chain.ts';
+import type { Job } from '../domain/model/job.ts';
 import type { SchedulingEffect } from '../domain/scheduling/effects.ts';
 import { Scheduler } from '../domain/scheduling/scheduler.ts';
+import type { SchedulerOptions } from '../domain/scheduling/scheduler-options.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { EventQueue } from './event-queue.ts';
 import type { JobRecords } from './job-records.ts';
@@ -14,10 +16,18 @@ export interface IndependentSimulation {
   readonly serviceSeconds?: (job: number, chain: number) => number;
   /** Jobs that may wait; default: all of them. */
   readonly queueLimit?: number;
+  /** How the scheduler gives cache and orders its queue; default: the paper's way. */
+  readonly scheduling?: Omit<SchedulerOptions, 'queueLimit'>;
+  /** Cache of each server in tokens times blocks, for `cache: tokens`. */
+  readonly serverTokens?: ReadonlyMap<string, number>;
+  /** What the scheduler is told of job i; default: nothing. */
+  readonly describeJob?: (job: number) => Pick<Job, 'tokens' | 'size'>;
 }
 
 /** At equal times a slot is freed before the next job asks for one. */
 const COMPLETION = 0;
+
+const NOTHING_KNOWN = {};
 
 /**
  * Runs jobs through the service's own scheduler, event by event, under the paper's service model: a
@@ -30,8 +40,9 @@ export function simulateIndependent(simulation: IndependentSimulation): JobRecor
   const serviceSeconds =
     simulation.serviceSeconds ?? ((job: number, chain: number) => (sizes[job] ?? 1) * (meanSeconds[chain] ?? 0));
   const positions = new Map(chains.map((chain, k) => [chain.id, k]));
-  const scheduler = new Scheduler({ queueLimit: simulation.queueLimit ?? jobs.count });
-  scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map() }, 0);
+  const scheduler = new Scheduler({ queueLimit: simulation.queueLimit ?? jobs.count, ...simulation.scheduling });
+  const { serverTokens = new Map(), describeJob = () => NOTHING_KNOWN } = simulation;
+  scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map(), serverTokens }, 0);
   const startSeconds = new Float64Array(jobs.count).fill(Number.NaN);
   const endSeconds = new Float64Array(jobs.count).fill(Number.NaN);
   const events = new EventQueue();
@@ -58,7 +69,7 @@ export function simulateIndependent(simulation: IndependentSimulation): JobRecor
   for (let job = 0; job < jobs.count; job += 1) {
     const now = arrivalSeconds[job] ?? 0;
     completeUntil(now);
-    apply(scheduler.arrive({ id: String(job), deadlineMs: undefined }, 1000 * now), now);
+    apply(scheduler.arrive({ id: String(job), deadlineMs: undefined, ...describeJob(job) }, 1000 * now), now);
   }
   completeUntil(Number.POSITIVE_INFINITY);
   return { arrivalSeconds, startSeconds, endSeconds };

@@ -17,6 +17,8 @@ export interface SimulationSummary {
   readonly service: { readonly mean: number };
   /** From the arrival, where the simulation runs token by token. */
   readonly firstToken: Distribution | undefined;
+  /** Longest response over the service time of the same job: how unfair the wait was to the worst off. */
+  readonly worstStretch: number;
   /** Completed jobs over the time from the first counted arrival to the last counted end, 1/s. */
   readonly throughputPerSecond: number;
   /** Completed jobs counted. */
@@ -52,9 +54,17 @@ export function summarize(records: JobRecords, warmUpShare: number): SimulationS
     firstToken:
       firstTokenSeconds &&
       distribution(Float64Array.from(counted, (job) => (firstTokenSeconds[job] ?? 0) - (arrivalSeconds[job] ?? 0))),
+    worstStretch: counted.reduce((worst, job) => Math.max(worst, stretch(records, job)), 1),
     throughputPerSecond: span > 0 ? counted.length / span : 0,
     jobs: counted.length,
   };
+}
+
+/** Response over service time; 1 for a job that needed no time. */
+function stretch({ arrivalSeconds, startSeconds, endSeconds }: JobRecords, job: number): number {
+  const end = endSeconds[job] ?? 0;
+  const service = end - (startSeconds[job] ?? 0);
+  return service > 0 ? (end - (arrivalSeconds[job] ?? 0)) / service : 1;
 }
 
 function distribution(values: Float64Array): Distribution {

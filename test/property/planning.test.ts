@@ -1,3 +1,4 @@
+import '../support/fixed-seed.ts';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import type { Placement } from '../../src/domain/model/placement.ts';

@@ -1,83 +1,139 @@
 import type { PlacedSpan, Placement } from '../model/placement.ts';
 import type { Server } from '../model/server.ts';
-import { isBetterOutlook, type PlacementOutlook, placementOutlook, type SwarmDemand } from './placement-outlook.ts';
+import { endBlock } from '../model/span.ts';
+import { findRepairs } from './coverage-repair.ts';
+import {
+  blockCoverage,
+  isBetterOutlook,
+  type PlacementOutlook,
+  placementOutlook,
+  type SwarmDemand,
+} from './placement-outlook.ts';
+import { blocksThatFit, promisingPositions } from './span-positions.ts';
 
-/** Spans that a repair tries to move, at most: a few servers out of place are cheaper than a new plan. */
-const MAX_REPAIR_MOVES = 3;
+/** Positions of one server that are looked at. */
+const POSITIONS = 12;
 
-/** Placements looked at in one repair step; beyond it the servers with the most room go first. */
-const MAX_TRIALS = 4_000;
+/** Servers that one look at improvements would move, and those it considers for each. */
+const MAX_IMPROVING_MOVES = 2;
+const MOVABLE_SERVERS = 8;
 
 interface Candidate {
   readonly placement: Placement;
   readonly outlook: PlacementOutlook;
 }
 
-/**
- * Blocks that a server can host beside caches of `reservedSlots` sessions: m_j(c) of GBP-CR.
- */
-function blocksThatFit(demand: SwarmDemand, server: Server, reservedSlots: number): number {
-  const { blockBytes, cacheBytesPerBlock, blockCount } = demand.model;
-  return Math.min(blockCount, Math.floor(server.memoryBytes / (blockBytes + reservedSlots * cacheBytesPerBlock)));
+/** How many more placements may be judged: each costs a run of GCA. */
+export class TrialBudget {
+  #left: number;
+
+  constructor(trials: number) {
+    this.#left = trials;
+  }
+
+  /** @returns false: none is left */
+  take(): boolean {
+    if (this.#left <= 0) return false;
+    this.#left -= 1;
+    return true;
+  }
 }
 
 /**
- * Gives servers that hold nothing a span each, and leaves all others alone: each in turn gets the
- * position that promises most with those before it. What a join needs at the least.
- * O(idle servers x blocks) outlooks.
+ * Gives servers that hold nothing a span each, and leaves all others alone: each in turn, the one with
+ * the most memory first, gets the position that promises most with those before it, and none where it
+ * would help nobody. What a join needs at the least. At most 12 outlooks per idle server.
  */
-export function placeIdleServers(demand: SwarmDemand, current: Placement, reservedSlots: number): Placement {
+export function placeIdleServers(
+  demand: SwarmDemand,
+  current: Placement,
+  reservedSlots: number,
+  budget: TrialBudget,
+): Placement {
   let best: Candidate = { placement: current, outlook: placementOutlook(demand, current) };
   const hosting = new Set(current.map((span) => span.serverId));
-  for (const server of demand.servers) {
-    if (!hosting.has(server.id) && !demand.pinned.has(server.id))
-      best = bestPosition(demand, best, server, reservedSlots) ?? best;
-  }
+  const idle = demand.servers.filter((server) => !hosting.has(server.id) && !demand.pinned.has(server.id));
+  for (const server of idle.sort((a, b) => b.memoryBytes - a.memoryBytes))
+    best = bestPosition(demand, best, server, reservedSlots, budget) ?? best;
   return best.placement;
 }
 
 /**
- * Covers what is uncovered by moving as few servers as it takes (three at most): one after another,
- * the move that covers most, and among equals promises most. Undefined when that does not cover all.
+ * Covers what is uncovered by moving as few servers as it takes (three at most), and of those ways the
+ * one that promises most. Undefined when three moves are not enough.
  */
-export function repairCoverage(demand: SwarmDemand, current: Placement, reservedSlots: number): Placement | undefined {
-  let best: Candidate = { placement: current, outlook: placementOutlook(demand, current) };
-  for (let moves = 0; moves < MAX_REPAIR_MOVES && best.outlook.uncoveredBlocks > 0; moves += 1) {
-    const next = bestMove(demand, best, reservedSlots);
-    if (next === undefined) return undefined;
-    best = next;
-  }
-  return best.outlook.uncoveredBlocks === 0 && best.outlook.chains.length > 0 ? best.placement : undefined;
-}
-
-/** The best placement that differs from `from` in the span of one server; undefined when none is better. */
-function bestMove(demand: SwarmDemand, from: Candidate, reservedSlots: number): Candidate | undefined {
-  const perServer = Math.max(1, Math.floor(MAX_TRIALS / demand.model.blockCount));
-  const byRoom = demand.servers
-    .filter((server) => !demand.pinned.has(server.id))
-    .sort((a, b) => b.memoryBytes - a.memoryBytes)
-    .slice(0, perServer);
+export function repairCoverage(
+  demand: SwarmDemand,
+  current: Placement,
+  reservedSlots: number,
+  budget: TrialBudget,
+): Placement | undefined {
   let best: Candidate | undefined;
-  for (const server of byRoom) {
-    const next = bestPosition(demand, best ?? from, server, reservedSlots, from.placement);
-    best = next ?? best;
+  for (const placement of findRepairs(demand, current, reservedSlots)) {
+    if (best !== undefined && !budget.take()) break;
+    const outlook = placementOutlook(demand, placement);
+    if (best === undefined || isBetterOutlook(outlook, best.outlook)) best = { placement, outlook };
   }
-  return best;
+  return best?.placement;
 }
 
-/** The best of all positions of one server over `base`, where it is better than `toBeat`. */
+/**
+ * Better placements that move one server, then two: each time a server that others can do without, the
+ * least used ones first. Each placement of the list is better than the one before it.
+ */
+export function improveByMoves(
+  demand: SwarmDemand,
+  current: Placement,
+  reservedSlots: number,
+  budget: TrialBudget,
+): readonly Placement[] {
+  let best: Candidate = { placement: current, outlook: placementOutlook(demand, current) };
+  const improved: Placement[] = [];
+  for (let moves = 0; moves < MAX_IMPROVING_MOVES; moves += 1) {
+    const base = best;
+    for (const server of dispensableServers(demand, base))
+      best = bestPosition(demand, best, server, reservedSlots, budget, base.placement) ?? best;
+    if (best === base) break;
+    improved.push(best.placement);
+  }
+  return improved;
+}
+
+/** Servers whose blocks others host too, those with the least work first. */
+function dispensableServers(demand: SwarmDemand, { placement, outlook }: Candidate): readonly Server[] {
+  const coverage = blockCoverage(demand.model.blockCount, placement);
+  const spans = new Map(placement.map((span) => [span.serverId, span]));
+  const work = new Map<string, number>();
+  for (const chain of outlook.chains) {
+    for (const hop of chain.hops)
+      work.set(hop.serverId, (work.get(hop.serverId) ?? 0) + chain.slots / chain.serviceSeconds);
+  }
+  const workOf = (server: Server): number => work.get(server.id) ?? 0;
+  return demand.servers
+    .filter((server) => {
+      const span = spans.get(server.id);
+      if (span === undefined || demand.pinned.has(server.id)) return false;
+      return coverage.subarray(span.firstBlock, endBlock(span)).every((servers) => servers > 1);
+    })
+    .sort((a, b) => workOf(a) - workOf(b))
+    .slice(0, MOVABLE_SERVERS);
+}
+
+/** The best of one server's promising positions over `base`, where it is better than `toBeat`. */
 function bestPosition(
   demand: SwarmDemand,
   toBeat: Candidate,
   server: Server,
   reservedSlots: number,
+  budget: TrialBudget,
   base: Placement = toBeat.placement,
 ): Candidate | undefined {
-  const blockCount = blocksThatFit(demand, server, reservedSlots) || blocksThatFit(demand, server, 1);
+  const blockCount = blocksThatFit(demand.model, server, reservedSlots) || blocksThatFit(demand.model, server, 1);
   if (blockCount === 0) return undefined;
   const others = base.filter((span) => span.serverId !== server.id);
   let best: Candidate | undefined;
-  for (let firstBlock = 0; firstBlock + blockCount <= demand.model.blockCount; firstBlock += 1) {
+  for (const firstBlock of promisingPositions(demand, others, blockCount, POSITIONS)) {
+    if (!budget.take()) break;
     const placement = inServerOrder(demand, [...others, { serverId: server.id, firstBlock, blockCount }]);
     const outlook = placementOutlook(demand, placement);
     if (isBetterOutlook(outlook, (best ?? toBeat).outlook)) best = { placement, outlook };

@@ -2,6 +2,7 @@ import type { Chain } from '../model/chain.ts';
 import type { ModelShape } from '../model/model.ts';
 import type { PlacedSpan, Placement } from '../model/placement.ts';
 import type { Server } from '../model/server.ts';
+import type { Span } from '../model/span.ts';
 import { composeLiveChains } from './live-chains.ts';
 import { computeResponseBounds, serviceRate } from './response-time-bounds.ts';
 
@@ -19,7 +20,7 @@ export interface SwarmDemand {
 /** What a placement promises. */
 export interface PlacementOutlook {
   readonly chains: readonly Chain[];
-  /** Blocks on no server; 0 when everything is covered. */
+  /** Blocks that no server can run for even one job; 0 exactly when there is a chain. */
   readonly uncoveredBlocks: number;
   /**
    * Lower bound of the mean response time, seconds; infinite when the arrivals exceed what the chains
@@ -41,10 +42,29 @@ export function placementOutlook(demand: SwarmDemand, placement: Placement): Pla
   const bounds = chains.length === 0 ? undefined : computeResponseBounds(chains, demand.arrivalRatePerSecond);
   return {
     chains,
-    uncoveredBlocks: countUncovered(demand.model.blockCount, placement),
+    uncoveredBlocks: countUncovered(demand.model.blockCount, usableSpans(demand, placement)),
     responseSeconds: bounds === undefined ? Number.POSITIVE_INFINITY : bounds.lower,
     serviceRatePerSecond: serviceRate(chains),
   };
+}
+
+/**
+ * The part of a span through which a chain can lead: a chain enters a server at some block and leaves
+ * it at the end of its span, so the last blocks count, as many as there is cache for beside all of them.
+ */
+export function usableSpan(demand: Pick<SwarmDemand, 'model'>, server: Server, span: Span): Span {
+  const { blockBytes, cacheBytesPerBlock } = demand.model;
+  const slots = Math.floor((server.memoryBytes - span.blockCount * blockBytes) / cacheBytesPerBlock);
+  const blockCount = Math.min(span.blockCount, Math.max(0, slots));
+  return { firstBlock: span.firstBlock + span.blockCount - blockCount, blockCount };
+}
+
+function usableSpans(demand: SwarmDemand, placement: Placement): PlacedSpan[] {
+  const servers = new Map(demand.servers.map((server) => [server.id, server]));
+  return placement.flatMap((span) => {
+    const server = servers.get(span.serverId);
+    return server === undefined ? [] : [{ ...span, ...usableSpan(demand, server, span) }];
+  });
 }
 
 /** How many servers host each block. */

@@ -13,9 +13,9 @@ export interface PlanJudge {
   readonly budget: number;
 }
 
-/** Plans whose chains a search composes at most: about a second's work on any swarm. */
-const CHEAP_BUDGET = 100_000;
-const MIN_BUDGET = 50;
+/** Servers times blocks that a search may go through: a few seconds' work on any swarm. */
+const CHEAP_BUDGET = 20_000_000;
+const MIN_BUDGET = 20;
 const MAX_BUDGET = 1_000;
 
 /** Judges by a bound of the mean response time. */
@@ -23,7 +23,10 @@ export function judgeByBound(swarm: IndexedSwarm, bound: 'lower' | 'upper', arri
   return {
     value: (chains) => computeResponseBound(bound, chains, arrivalRatePerSecond),
     respectsServiceTime: true,
-    budget: Math.min(MAX_BUDGET, Math.max(MIN_BUDGET, Math.floor(CHEAP_BUDGET / swarm.serverIds.length))),
+    budget: Math.min(
+      MAX_BUDGET,
+      Math.max(MIN_BUDGET, Math.floor(CHEAP_BUDGET / (swarm.serverIds.length * swarm.blockCount))),
+    ),
   };
 }
 

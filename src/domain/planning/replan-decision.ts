@@ -1,6 +1,6 @@
 import type { PlacedSpan, Placement } from '../model/placement.ts';
 import { isSameSpan } from '../model/span.ts';
-import { placeIdleServers, repairCoverage } from './incremental-placement.ts';
+import { improveByMoves, placeIdleServers, repairCoverage, TrialBudget } from './incremental-placement.ts';
 import { type PlacementOutlook, placementOutlook, type SwarmDemand } from './placement-outlook.ts';
 
 export interface ReplanInput extends SwarmDemand {
@@ -27,6 +27,8 @@ export type ReplanDecision =
       readonly outlook: PlacementOutlook;
       /** Servers that get another span than they have. */
       readonly moves: readonly PlacedSpan[];
+      /** Of those, servers that host something now. */
+      readonly displaced: number;
       /** Seconds of response time saved over the horizon, summed over its requests; infinite for lost coverage. */
       readonly gainSeconds: number;
       /** Seconds of response time lost while servers load, summed over its requests. */
@@ -36,70 +38,117 @@ export type ReplanDecision =
 /** How much worse than the better of two placements one may be and still win by moving fewer servers. */
 const TOLERANCE = 0.02;
 
+/** Placements judged in one decision: about a tenth of a second for 50 servers, a second for 1,000. */
+const MAX_TRIALS = 200;
+
+/** In very large swarms fewer, since each trial takes longer: servers times trials. */
+const MAX_TRIAL_SERVERS = 120_000;
+
 /**
- * Whether a changed swarm is worth a changed placement, and which. Three are weighed: what is there
- * (with idle servers given a span: nobody has to move for that), the fewest moves that cover everything
- * again, and the planner's own choice. Lost coverage is repaired at once; otherwise a change must gain,
- * over the horizon, more than its moves cost while blocks load. Pure.
+ * Whether a changed swarm is worth a changed placement, and which. Weighed are: what is there, with
+ * idle servers given a span (nobody has to move for that); the fewest moves that cover everything
+ * again; one or two servers moved to where they help more; and the planner's own choice from nothing,
+ * for all servers or for the idle ones alone. Lost coverage is repaired at once, with the fewest
+ * moves; otherwise a change must gain, over the horizon, more than its moves cost while blocks load.
+ * Pure. At most `MAX_TRIALS` outlooks and a bounded search for repairs.
  *
  * The cost of a move: while moved servers load (the slowest of them: they load at the same time), the
  * requests of that time see the response time of the servers that stay.
  */
 export function decideReplan(input: ReplanInput): ReplanDecision {
   const kept = placementOutlook(input, input.current);
-  const grown = placeIdleServers(input, input.current, input.reservedSlots);
-  const candidates = [grown];
-  if (kept.uncoveredBlocks > 0 || kept.chains.length === 0) {
-    const repaired = repairCoverage(input, grown, input.reservedSlots);
-    if (repaired !== undefined) candidates.push(repaired);
+  const budget = new TrialBudget(Math.min(MAX_TRIALS, Math.floor(MAX_TRIAL_SERVERS / (input.servers.length + 1))));
+  const placements = candidatePlacements(input, kept, budget);
+  // What nobody has to move for is had for nothing: moves must gain beyond it.
+  const free = placements
+    .map((placement) => assess(input, kept, kept, placement))
+    .filter((change) => change.displaced === 0 && change.moves.length > 0 && whyNot(input, kept, change) === undefined)
+    .reduce<Change | undefined>((a, b) => (a === undefined || isPreferred(b, a) ? b : a), undefined);
+  const base = free?.outlook ?? kept;
+  let best = free;
+  let refused: { readonly why: string; readonly responseSeconds: number } | undefined;
+  for (const placement of placements) {
+    const change = assess(input, kept, base, placement);
+    if (change.displaced === 0) continue;
+    const why = whyNot(input, base, change);
+    if (why !== undefined) {
+      const { responseSeconds } = change.outlook;
+      if (refused === undefined || responseSeconds < refused.responseSeconds) refused = { why, responseSeconds };
+    } else if (best === undefined || isPreferred(change, best)) best = change;
   }
-  if (input.wanted !== undefined) candidates.push(input.wanted);
-  const changes = candidates
-    .map((placement) => assess(input, kept, placement))
-    .filter((change) => change.moves.length > 0);
-  const best = changes.reduce<Change | undefined>((a, b) => (a === undefined || isPreferred(b, a) ? b : a), undefined);
-  if (best === undefined) return { kind: 'keep', reason: 'nothing would change', outlook: kept };
-  const refusal = whyNot(input, kept, best);
-  return refusal === undefined ? best : { kind: 'keep', reason: refusal, outlook: kept };
+  if (best === undefined) return { kind: 'keep', reason: refused?.why ?? 'nothing would change', outlook: kept };
+  return best;
+}
+
+/** Placements that may be better than the present one, those with few moves first. */
+function candidatePlacements(input: ReplanInput, kept: PlacementOutlook, budget: TrialBudget): Placement[] {
+  const { current, wanted, reservedSlots } = input;
+  const candidates: Placement[] = [];
+  // Where nobody hosts anything yet, the planner's choice is as good as placing one by one, and quicker.
+  const isFresh = current.length === 0 && wanted !== undefined;
+  const grown = isFresh ? current : placeIdleServers(input, current, reservedSlots, budget);
+  candidates.push(grown);
+  if (!isFresh && kept.uncoveredBlocks > 0) {
+    const repaired = repairCoverage(input, current, reservedSlots, budget);
+    if (repaired !== undefined) candidates.push(repaired, placeIdleServers(input, repaired, reservedSlots, budget));
+  }
+  if (wanted !== undefined) {
+    candidates.push(withoutMoves(input, wanted));
+    candidates.push(withoutEmptying(input, wanted), wanted);
+  }
+  if (kept.uncoveredBlocks === 0) candidates.push(...improveByMoves(input, grown, reservedSlots, budget));
+  return candidates;
+}
+
+/** What is there, and the planner's choice for the idle servers. */
+function withoutMoves({ current, servers }: ReplanInput, wanted: Placement): Placement {
+  const spans = new Map([...wanted, ...current].map((span) => [span.serverId, span]));
+  return servers.flatMap((server) => spans.get(server.id) ?? []);
+}
+
+/** The planner's choice, and servers that it has no use for go on with what they host. */
+function withoutEmptying({ current, servers }: ReplanInput, wanted: Placement): Placement {
+  const spans = new Map([...current, ...wanted].map((span) => [span.serverId, span]));
+  return servers.flatMap((server) => spans.get(server.id) ?? []);
 }
 
 type Change = ReplanDecision & { kind: 'change' };
 
-function assess(input: ReplanInput, kept: PlacementOutlook, placement: Placement): Change {
+/** @param kept outlook of what is there   @param base what the gain is measured against */
+function assess(input: ReplanInput, kept: PlacementOutlook, base: PlacementOutlook, placement: Placement): Change {
   const before = new Map(input.current.map((span) => [span.serverId, span]));
-  const after = new Map(placement.map((span) => [span.serverId, span]));
-  const moves: PlacedSpan[] = [];
-  for (const span of placement) {
+  const after = new Set(placement.map((span) => span.serverId));
+  const loads = placement.filter((span) => {
     const old = before.get(span.serverId);
-    if (old === undefined || !isSameSpan(old, span)) moves.push(span);
-  }
+    return old === undefined || !isSameSpan(old, span);
+  });
   const emptied = input.current
     .filter((span) => !after.has(span.serverId))
     .map((span) => ({ ...span, firstBlock: 0, blockCount: 0 }));
+  const moves = [...loads, ...emptied];
   const outlook = placementOutlook(input, placement);
   const displaced = moves.filter((move) => before.has(move.serverId));
-  const loadSeconds = Math.max(
+  const loadSeconds = loads.reduce(
+    (slowest, move) => Math.max(slowest, input.secondsPerBlock * newBlocks(before.get(move.serverId), move)),
     0,
-    ...moves.map((move) => input.secondsPerBlock * newBlocks(before.get(move.serverId), move)),
   );
-  const gainSeconds = gainOver(input, kept, outlook, loadSeconds);
-  const costSeconds = displaced.length === 0 ? 0 : costOf(input, kept, displaced, loadSeconds);
   return {
     kind: 'change',
-    reason: reasonOf(kept, outlook, moves, displaced.length),
+    reason: reasonOf(kept, outlook, loads.length, displaced.length),
     placement,
     outlook,
-    moves: [...moves, ...emptied],
-    gainSeconds,
-    costSeconds,
+    moves,
+    displaced: displaced.length,
+    gainSeconds: gainOver(input, base, outlook, loadSeconds),
+    costSeconds: displaced.length === 0 ? 0 : costOf(input, kept, displaced, loadSeconds),
   };
 }
 
 /** Summed response time saved by the requests of the horizon, once everything is loaded. */
-function gainOver(input: ReplanInput, kept: PlacementOutlook, outlook: PlacementOutlook, loadSeconds: number): number {
-  if (outlook.responseSeconds === kept.responseSeconds) return 0;
+function gainOver(input: ReplanInput, base: PlacementOutlook, outlook: PlacementOutlook, loadSeconds: number): number {
+  if (outlook.responseSeconds === base.responseSeconds) return 0;
   const requests = input.arrivalRatePerSecond * Math.max(0, input.horizonSeconds - loadSeconds);
-  return requests * (kept.responseSeconds - outlook.responseSeconds);
+  return requests * (base.responseSeconds - outlook.responseSeconds);
 }
 
 /** Summed response time lost by the requests that arrive while the displaced servers load. */
@@ -109,13 +158,13 @@ function costOf(
   displaced: readonly PlacedSpan[],
   loadSeconds: number,
 ): number {
+  if (!Number.isFinite(kept.responseSeconds)) return 0;
   const away = new Set(displaced.map((move) => move.serverId));
   const meanwhile = placementOutlook(
     input,
     input.current.filter((span) => !away.has(span.serverId)),
   );
   const requests = input.arrivalRatePerSecond * loadSeconds;
-  if (!Number.isFinite(kept.responseSeconds)) return 0;
   // Without any chain, or with too few, requests wait until the load is over: half of it on average.
   const worse = Number.isFinite(meanwhile.responseSeconds)
     ? meanwhile.responseSeconds - kept.responseSeconds
@@ -123,55 +172,56 @@ function costOf(
   return requests * Math.max(0, worse);
 }
 
-/** Which of two changes to make: the one that covers more, then the larger net gain, and fewer moves where they are about equal. */
+/**
+ * Which of two changes to make, both worth it: the one that covers more; where blocks had been lost, the
+ * one that moves fewer servers; else the larger net gain, and fewer moves where they are about equal.
+ */
 function isPreferred(a: Change, b: Change): boolean {
   if (a.outlook.uncoveredBlocks !== b.outlook.uncoveredBlocks)
     return a.outlook.uncoveredBlocks < b.outlook.uncoveredBlocks;
-  const isServingA = a.outlook.chains.length > 0;
-  if (isServingA !== b.outlook.chains.length > 0) return isServingA;
   const responseA = a.outlook.responseSeconds;
   const responseB = b.outlook.responseSeconds;
+  const isRepair = a.gainSeconds === Number.POSITIVE_INFINITY && b.gainSeconds === Number.POSITIVE_INFINITY;
   const areAlike =
     responseA === responseB || Math.abs(responseA - responseB) <= TOLERANCE * Math.min(responseA, responseB);
-  if (areAlike && a.moves.length !== b.moves.length) return a.moves.length < b.moves.length;
+  if ((areAlike || isRepair) && a.displaced !== b.displaced) return a.displaced < b.displaced;
+  if (areAlike && a.moves.length !== b.moves.length && a.displaced > 0) return a.moves.length < b.moves.length;
   const netA = a.gainSeconds - a.costSeconds;
   const netB = b.gainSeconds - b.costSeconds;
-  if (Number.isFinite(netA) && Number.isFinite(netB)) return netA > netB;
+  if (Number.isFinite(netA) && Number.isFinite(netB) && netA !== netB) return netA > netB;
   if (responseA !== responseB) return responseA < responseB;
-  return a.moves.length < b.moves.length;
+  return a.outlook.serviceRatePerSecond > b.outlook.serviceRatePerSecond;
 }
 
-/** Why the best change is not made; undefined: it is. */
-function whyNot(input: ReplanInput, kept: PlacementOutlook, best: Change): string | undefined {
-  const displaces = best.moves.some((move) => input.current.some((span) => span.serverId === move.serverId));
-  const coversMore =
-    best.outlook.uncoveredBlocks < kept.uncoveredBlocks || (kept.chains.length === 0 && best.outlook.chains.length > 0);
-  if (coversMore) return undefined;
-  if (best.outlook.uncoveredBlocks > kept.uncoveredBlocks) return 'every change would uncover blocks';
-  // Idle servers get their span whenever that does no harm: it costs nobody anything.
-  if (!displaces) return best.outlook.responseSeconds <= kept.responseSeconds ? undefined : 'no idle server would help';
-  if (!Number.isFinite(kept.responseSeconds)) {
-    const isMore = best.outlook.serviceRatePerSecond > (1 + input.minimumGain) * kept.serviceRatePerSecond;
-    return Number.isFinite(best.outlook.responseSeconds) || isMore
+/** Why a change is not made; undefined: it is. */
+function whyNot(input: ReplanInput, base: PlacementOutlook, change: Change): string | undefined {
+  const { outlook } = change;
+  if (outlook.uncoveredBlocks !== base.uncoveredBlocks)
+    return outlook.uncoveredBlocks < base.uncoveredBlocks ? undefined : 'every change would uncover blocks';
+  if (change.displaced === 0) {
+    // Idle servers get their span whenever that does no harm: it costs nobody anything.
+    return outlook.responseSeconds <= base.responseSeconds ? undefined : 'no idle server would help';
+  }
+  if (base.uncoveredBlocks > 0) return 'no change would cover more';
+  if (!Number.isFinite(base.responseSeconds)) {
+    const isMore = outlook.serviceRatePerSecond > (1 + input.minimumGain) * base.serviceRatePerSecond;
+    return Number.isFinite(outlook.responseSeconds) || isMore
       ? undefined
       : 'the swarm is overloaded, and no change would serve much more';
   }
-  const share = (kept.responseSeconds - best.outlook.responseSeconds) / kept.responseSeconds;
-  if (share < input.minimumGain)
-    return `the best change gains ${percent(share)} of the response time, less than ${percent(input.minimumGain)}`;
-  if (best.gainSeconds <= best.costSeconds) {
-    return `the best change gains ${best.gainSeconds.toFixed(1)} s over the horizon, and moving costs ${best.costSeconds.toFixed(1)} s`;
+  const share = (base.responseSeconds - outlook.responseSeconds) / base.responseSeconds;
+  if (!(share >= input.minimumGain))
+    return share > 0
+      ? `a change would gain ${percent(share)} of the response time, less than ${percent(input.minimumGain)}`
+      : 'no change would shorten the response time';
+  if (change.gainSeconds <= change.costSeconds) {
+    return `a change would gain ${change.gainSeconds.toFixed(1)} s over the horizon, and moving costs ${change.costSeconds.toFixed(1)} s`;
   }
   return undefined;
 }
 
-function reasonOf(
-  kept: PlacementOutlook,
-  outlook: PlacementOutlook,
-  moves: readonly PlacedSpan[],
-  displaced: number,
-): string {
-  const what = `${moves.length} spans to load, ${displaced} of them by servers that must move`;
+function reasonOf(kept: PlacementOutlook, outlook: PlacementOutlook, loads: number, displaced: number): string {
+  const what = `${loads} spans to load, ${displaced} servers that served must change`;
   if (outlook.uncoveredBlocks < kept.uncoveredBlocks)
     return `covers ${kept.uncoveredBlocks - outlook.uncoveredBlocks} lost blocks: ${what}`;
   const from = Number.isFinite(kept.responseSeconds) ? `${kept.responseSeconds.toFixed(3)} s` : 'unbounded';

@@ -2,13 +2,14 @@ import type { CandidateInput, SinglePlacement } from './candidate-plans.ts';
 import { planCandidate } from './candidate-plans.ts';
 import type { PlanJudge } from './plan-judge.ts';
 import type { JudgedPlan } from './reservation-grid.ts';
+import { geometricGrid } from './reservation-grid.ts';
 import { largestReservation, visitReservations } from './reservation-runs.ts';
 import { composePlan } from './reservation-search.ts';
 import type { ReservedPlan } from './reserved-plan.ts';
 import { computeResponseBound, serviceRate } from './response-time-bounds.ts';
 
 /** Reservations of CG-BP that are tried beside its own choice. */
-const MAX_CG_BP_RESERVATION = 24;
+const CG_BP_RESERVATIONS = 10;
 
 /** Values this much above the best, beyond what a simulated estimate strays, are not worth asking for. */
 const MARGIN = 1.02;
@@ -49,8 +50,9 @@ function addCandidates(list: Shortlist, input: CandidateInput, policy: SinglePla
   }
   list.add(planCandidate(input, policy, reservedSlots));
   if (reservedSlots !== undefined || policy !== 'cg-bp') return;
-  const most = Math.min(MAX_CG_BP_RESERVATION, largestReservation(swarm));
-  for (let c = 1; c <= most; c += 1) list.add(planCandidate(input, policy, c));
+  for (const c of geometricGrid(Math.max(1, largestReservation(swarm)), CG_BP_RESERVATIONS)) {
+    list.add(planCandidate(input, policy, c));
+  }
 }
 
 class Shortlist {

@@ -170,6 +170,14 @@ describe('a mistake in a swarm file', () => {
       withServer({ pinned_span: { first_block: 2, block_count: 2 } }),
       /servers\[0\]\.pinned_span: must end within the model's 3 blocks/,
     ],
+    [
+      'more servers and blocks than a plan takes',
+      {
+        ...withModel({ block_count: 4096 }),
+        servers: Array.from({ length: 245 }, (_, j) => ({ ...timed, id: `s${j}` })),
+      },
+      /servers: 245 servers times 4096 blocks are more than the planner takes/,
+    ],
     ['an alias to nothing', 'model: *m', /swarm\.json: Unresolved alias/],
   ])('is named with its path: %s', (_, document, expected) => {
     const message = problem(document);

@@ -1,3 +1,4 @@
+import '../../support/fixed-seed.ts';
 import { fc, test } from '@fast-check/vitest';
 import { expect, it } from 'vitest';
 import { EventQueue } from '../../../src/simulation/event-queue.ts';

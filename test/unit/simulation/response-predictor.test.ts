@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makePlan } from '../../../src/domain/planning/make-plan.ts';
+import { computeResponseBounds } from '../../../src/domain/planning/response-time-bounds.ts';
 import type { SharedServerSpeeds } from '../../../src/domain/planning/service-times.ts';
 import { communicationSeconds, computationSecondsPerBlock } from '../../../src/domain/planning/service-times.ts';
 import {
@@ -32,6 +33,18 @@ describe('the independent predictor', () => {
   it('predicts nothing for an unstable plan', () => {
     expect(createIndependentPredictor(3).predict([chain(6, 2)])).toBeUndefined();
     expect(createIndependentPredictor(3).estimate([chain(6, 2)])).toBeUndefined();
+  });
+
+  it('stays within the bounds, which a short simulation may miss', () => {
+    const chains = Array.from({ length: 8 }, (_, k) => chain(500, 2, `s${k}`));
+    expect(createIndependentPredictor(0.01).predict(chains)).toBeCloseTo(2, 12);
+  });
+
+  it('predicts nothing where more jobs run at once than it would simulate, and compares by the bound', () => {
+    const chains = Array.from({ length: 80 }, (_, k) => chain(100_000, 2 + k, `s${k}`));
+    const predictor = createIndependentPredictor(50_000);
+    expect(predictor.predict(chains)).toBeUndefined();
+    expect(predictor.estimate(chains)).toBe(computeResponseBounds(chains, 50_000)?.lower);
   });
 
   it('sees the same jobs in every estimate', () => {

@@ -107,25 +107,25 @@ function mostLacking(capacity: Float64Array, lack: Float64Array, reservedSlots: 
   return best;
 }
 
-/** First start whose window, sorted ascending, comes first in lexicographic order. */
+/**
+ * First start whose window, sorted ascending, comes first in lexicographic order: the one with most
+ * blocks of the smallest capacity, among those the one with most of the next, and so on.
+ * O(L) per distinct capacity that is needed to decide
+ */
 function leastServed(capacity: Float64Array, count: number): number {
-  let best = 0;
-  let bestWindow: Float64Array | undefined;
-  for (let start = 0; start + count <= capacity.length; start += 1) {
-    const window = capacity.slice(start, start + count).sort();
-    if (bestWindow === undefined || isBefore(window, bestWindow)) {
-      best = start;
-      bestWindow = window;
-    }
+  let starts = Array.from({ length: capacity.length - count + 1 }, (_, start) => start);
+  for (const value of [...new Set(capacity)].sort((a, b) => a - b)) {
+    if (starts.length === 1) break;
+    // before[b]: blocks below b with this capacity.
+    const before = new Int32Array(capacity.length + 1);
+    capacity.forEach((slots, b) => {
+      before[b + 1] = (before[b] ?? 0) + (slots === value ? 1 : 0);
+    });
+    const inWindow = (start: number): number => (before[start + count] ?? 0) - (before[start] ?? 0);
+    const most = starts.reduce((largest, start) => Math.max(largest, inWindow(start)), 0);
+    starts = starts.filter((start) => inWindow(start) === most);
   }
-  return best;
-}
-
-function isBefore(a: Float64Array, b: Float64Array): boolean {
-  for (let i = 0; i < a.length; i += 1) {
-    if (a[i] !== b[i]) return (a[i] ?? 0) < (b[i] ?? 0);
-  }
-  return false;
+  return starts[0] ?? 0;
 }
 
 function meanWhere(values: Float64Array, isCounted: (position: number) => boolean): number | undefined {

@@ -1,0 +1,72 @@
+import type { Chain } from '../domain/model/chain.ts';
+import type { ModelShape } from '../domain/model/model.ts';
+import type { FeasiblePlan } from '../domain/model/plan.ts';
+import type { SchedulerOptions } from '../domain/scheduling/scheduler-options.ts';
+import { invariant } from '../domain/shared/invariant.ts';
+import type { IndependentSimulation } from './simulate-independent.ts';
+import { type TokenServiceTerms, tokenServiceSeconds } from './token-service.ts';
+
+export type CacheSharing = 'slots' | 'chain-tokens' | 'tokens';
+
+export interface SchedulingChoice {
+  readonly cache: CacheSharing;
+  readonly scheduling: Pick<SchedulerOptions, 'order' | 'maxOvertakes' | 'maxWaitFactor'>;
+}
+
+export interface SchedulingTerms extends TokenServiceTerms {
+  readonly model: ModelShape;
+  readonly sessionTokens: number | undefined;
+}
+
+type TokenSimulation = Pick<IndependentSimulation, 'chains' | 'scheduling' | 'serverTokens' | 'describeJob'>;
+
+/** How a contestant's jobs are given cache and put in order: what a simulation of its plan needs besides. */
+export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice, plan: FeasiblePlan): TokenSimulation {
+  const { chains } = plan;
+  const scheduling = { ...choice.scheduling, cache: choice.cache === 'slots' ? 'slots' : 'tokens' } as const;
+  const describeJob = jobDescriptions(terms, chains);
+  if (choice.cache === 'slots') return { chains, scheduling, describeJob };
+  const { sessionTokens } = terms;
+  invariant(sessionTokens !== undefined, 'cache by tokens is known by tokens');
+  if (choice.cache === 'tokens') return { chains, scheduling, describeJob, serverTokens: tokensOfServers(terms, plan) };
+  // As if each chain had servers of its own, with the cache of its slots.
+  const serverTokens = new Map<string, number>();
+  const apart = chains.map((chain) => ({
+    ...chain,
+    hops: chain.hops.map((hop) => {
+      const serverId = `${hop.serverId} for ${chain.id}`;
+      serverTokens.set(serverId, chain.slots * sessionTokens * hop.blockCount);
+      return { ...hop, serverId };
+    }),
+  }));
+  return { chains: apart, scheduling, describeJob, serverTokens };
+}
+
+/** What is left beside each server's blocks, in tokens times blocks. */
+function tokensOfServers(
+  { model, servers, sessionTokens = 1 }: SchedulingTerms,
+  plan: FeasiblePlan,
+): Map<string, number> {
+  const hosted = new Map(plan.placement.map((span) => [span.serverId, span.blockCount]));
+  const bytesPerToken = model.cacheBytesPerBlock / sessionTokens;
+  return new Map(
+    servers.map(({ id, memoryBytes }) => {
+      const left = memoryBytes - model.blockBytes * (hosted.get(id) ?? 0);
+      return [id, Math.max(0, Math.floor(left / bytesPerToken))];
+    }),
+  );
+}
+
+/** Tokens in and out of each job, and how long they take on the fastest chain beside the typical job. */
+function jobDescriptions(terms: SchedulingTerms, chains: readonly Chain[]): TokenSimulation['describeJob'] & {} {
+  const { tokens } = terms.jobs;
+  const [fastest] = chains;
+  const seconds = tokenServiceSeconds(terms, chains);
+  if (tokens === undefined || seconds === undefined || fastest === undefined) {
+    return (job) => ({ size: terms.jobs.sizes[job] ?? 1 });
+  }
+  return (job) => ({
+    tokens: (tokens.input[job] ?? 1) + (tokens.output[job] ?? 1),
+    size: seconds(job, 0) / fastest.serviceSeconds,
+  });
+}
