@@ -8,6 +8,7 @@ import { embeddedMemoryBudgets } from './serve/embedded-memory.ts';
 import { type EmbeddedSwarm, startEmbeddedSwarm } from './serve/embedded-swarm.ts';
 import { prepareModel } from './serve/prepare-model.ts';
 import { DEFAULT_SESSION_TOKENS, type RunningDispatcher, startDispatcher } from './serve/start-dispatcher.ts';
+import { listenForStop } from './stop-signal.ts';
 
 interface ServeFlags {
   readonly config?: string;
@@ -43,9 +44,14 @@ export function buildServeCommand(io: CommandIo): Command {
 async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
   const servers = embeddedServers(flags.embeddedSwarm);
   const config = loadConfig({ file: flags.config, env: io.env, flags });
-  const log = createLogger({ level: config.observability.log_level });
-  const stopped = stopSignal();
-  const modelPath = await prepareModel(config, io);
+  if (servers > 0 && config.grpc.tls_cert_file !== undefined)
+    throw new UsageError(
+      'grpc.tls_cert_file: the servers of --embedded-swarm join without TLS: start agents with --tls-ca instead',
+    );
+  const log = createLogger({ level: config.observability.log_level, format: config.observability.log_format });
+  const stop = listenForStop();
+  const modelPath = await prepareModel(config, io, stop.signal);
+  if (modelPath === undefined) return;
   const model = await openLanguageModel(modelPath, {
     maxPromptTokens: config.model.session_tokens ?? DEFAULT_SESSION_TOKENS,
     onFailure: (error) => log.fatal({ err: error }, 'the language model failed'),
@@ -63,7 +69,7 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
       io.stdout.write(`daisychain ready: ${addresses(running)}, model ${model.id}, ${chains} chains, ${slots} slots\n`);
     });
     process.on('SIGHUP', reload);
-    await stopped;
+    await stop.received;
     await running.drain(
       servers > 0
         ? Math.min(EMBEDDED_GRACE_MS, config.limits.grace_period_seconds * 1000)
@@ -71,8 +77,9 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
     );
   } finally {
     process.off('SIGHUP', reload);
-    await dispatcher?.stop();
+    // The servers first, so that they can say goodbye.
     await swarm?.stop(CHILD_GRACE_MS);
+    await dispatcher?.stop();
     await model.close();
   }
 }
@@ -83,7 +90,10 @@ function reloadDoors(dispatcher: RunningDispatcher, log: ReturnType<typeof creat
     dispatcher.reload();
     log.info({}, 'keys and certificates were read again');
   } catch (error) {
-    log.error({ reason: error instanceof Error ? error.message : String(error) }, 'keys and certificates stay as they were');
+    log.error(
+      { reason: error instanceof Error ? error.message : String(error) },
+      'keys and certificates stay as they were',
+    );
   }
 }
 
@@ -118,12 +128,4 @@ function embeddedServers(flag: string | true | undefined): number {
   throw new UsageError(
     `--embedded-swarm: ${JSON.stringify(flag)} is no number of servers from 1 to ${MAX_EMBEDDED_SERVERS}`,
   );
-}
-
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, as if nothing listened. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-  });
 }

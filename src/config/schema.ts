@@ -206,6 +206,10 @@ const observability = z.strictObject({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('least severe log line written; prompts and outputs are never logged at any level'),
+  log_format: z
+    .enum(['auto', 'json', 'text'])
+    .default('auto')
+    .describe('one JSON object a line, or short lines of text for people; auto is text on a terminal and else json'),
   vllm_metric_names: z.boolean().default(true).describe("also export the main metrics under vLLM's names"),
 });
 

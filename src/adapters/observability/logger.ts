@@ -1,7 +1,14 @@
+import { isatty } from 'node:tty';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { terminalLines } from './terminal-lines.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const LOG_FORMATS = ['auto', 'json', 'text'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+const STDERR = 2;
 
 /**
  * Fields that must never reach a log, wherever somebody puts them: credentials, and what clients and
@@ -27,12 +34,15 @@ const REDACTED_PATHS = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*
 
 export interface LoggerOptions {
   readonly level: LogLevel;
+  /** `json`: an object a line; `text`: short lines for people; `auto` (default): text on a terminal, else JSON. */
+  readonly format?: LogFormat;
   /** Where the lines go; default: standard error, so that standard output stays for answers. */
   readonly destination?: DestinationStream;
 }
 
-/** The process's logger: one JSON object a line. Components take children: `logger.child({ component })`. */
+/** The process's logger. Components take children: `logger.child({ component })`. */
 export function createLogger(options: LoggerOptions): Logger {
+  const stream = options.destination ?? pino.destination({ dest: STDERR, sync: false, minLength: 0 });
   return pino(
     {
       level: options.level,
@@ -45,8 +55,13 @@ export function createLogger(options: LoggerOptions): Logger {
       depthLimit: 6,
       edgeLimit: 200,
     },
-    options.destination ?? pino.destination({ dest: 2, sync: false, minLength: 0 }),
+    isText(options) ? terminalLines(stream) : stream,
   );
+}
+
+function isText({ format = 'auto', destination }: LoggerOptions): boolean {
+  if (format !== 'auto') return format === 'text';
+  return destination === undefined ? isatty(STDERR) : 'isTTY' in destination && destination.isTTY === true;
 }
 
 const MAX_CAUSES = 3;

@@ -12,6 +12,7 @@ export interface EmbeddedSwarmOptions {
   /** Shown when the dispatcher asks for one; travels in the environment, where `ps` does not show it. */
   readonly joinToken: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** A server ended that nobody asked to. */
   readonly onExit: (serverId: string, code: number | null, signal: string | null) => void;
 }
 
@@ -37,6 +38,7 @@ const MAIN = fileURLToPath(
  */
 export function startEmbeddedSwarm(options: EmbeddedSwarmOptions): EmbeddedSwarm {
   const turns = new MeasuringTurns();
+  let isStopping = false;
   const servers = options.memoryBudgets.map((memoryBytes, index): Server => {
     const id = `embedded-${index + 1}`;
     const child = startServer(id, memoryBytes, options);
@@ -46,10 +48,17 @@ export function startEmbeddedSwarm(options: EmbeddedSwarmOptions): EmbeddedSwarm
         cause: error,
       });
     });
-    child.on('exit', (code, signal) => options.onExit(id, code, signal));
+    child.on('exit', (code, signal) => {
+      if (!isStopping) options.onExit(id, code, signal);
+    });
     return { id, child };
   });
-  return { stop: (graceMs) => stopAll(servers, graceMs) };
+  return {
+    stop: (graceMs) => {
+      isStopping = true;
+      return stopAll(servers, graceMs);
+    },
+  };
 }
 
 function startServer(id: string, memoryBytes: number, options: EmbeddedSwarmOptions): ChildProcess {

@@ -15,31 +15,40 @@ const FALLBACK_MODEL = 'tiny-austen';
 /**
  * The files of the model to serve, fetched if need be. A model that was asked for by name is served or
  * the start fails; the default one gives way to the bundled one, with a line that says so.
- * @returns path of the model's folder or file
+ * @param stop breaks the fetching off
+ * @returns path of the model's folder or file; undefined when it was broken off
  * @throws DispatcherError DSP_MODEL_NOT_FOUND, DSP_BAD_WEIGHTS
  */
-export async function prepareModel(config: Config, io: CommandIo): Promise<string> {
+export async function prepareModel(config: Config, io: CommandIo, stop: AbortSignal): Promise<string | undefined> {
   const { id, cache_dir: cacheFolder, offline } = config.model;
   const wanted = id ?? DEFAULT_MODEL;
   const present = await locateModel(wanted, cacheFolder).catch(() => undefined);
   if (present !== undefined) return present;
   if (findFetchableModel(wanted) === undefined) return locateModel(wanted, cacheFolder); // for its error
   try {
-    return await fetch(wanted, cacheFolder, offline, io);
+    return await fetch(wanted, cacheFolder, offline, io, stop);
   } catch (error) {
+    if (stop.aborted) return undefined;
     if (id !== undefined || !(error instanceof DispatcherError)) throw error;
     io.stderr.write(`daisychain: ${error.message}; serving the bundled ${FALLBACK_MODEL} instead\n`);
     return locateModel(FALLBACK_MODEL, cacheFolder);
   }
 }
 
-async function fetch(model: string, cacheFolder: string, isOffline: boolean, io: CommandIo): Promise<string> {
+async function fetch(
+  model: string,
+  cacheFolder: string,
+  isOffline: boolean,
+  io: CommandIo,
+  signal: AbortSignal,
+): Promise<string> {
   const bar = createProgressBar(io.stderr);
   try {
     const pulled = await pullModel({
       model,
       cacheFolder,
       isOffline,
+      signal,
       env: io.env,
       onNote: (line) => {
         bar.clear();

@@ -1,0 +1,56 @@
+import type { DestinationStream } from 'pino';
+
+/** Fields that have a place of their own in the line, or say nothing at a terminal. */
+const PLACED_FIELDS: ReadonlySet<string> = new Set(['level', 'time', 'service', 'component', 'msg', 'err']);
+/** Longer values are cut, in characters. */
+const MAX_VALUE_LENGTH = 120;
+const LEVEL_WIDTH = 5;
+/** What could move the cursor or colour the terminal: names come from servers and clients. */
+const CONTROL_CHARACTERS = /\p{Cc}/gu;
+
+/**
+ * Turns the log's JSON lines into short ones for people: time of day, level, component, message, then the
+ * fields as `name=value`; of an error its message, and its stack where it is an error of ours.
+ */
+export function terminalLines(terminal: DestinationStream): DestinationStream {
+  return { write: (line) => void terminal.write(`${shorten(line)}\n`) };
+}
+
+function shorten(line: string): string {
+  const fields = parseFields(line);
+  if (fields === undefined) return printable(line.trimEnd());
+  const { level, time, component, msg, err } = fields;
+  const clock = typeof time === 'string' ? new Date(time).toTimeString().slice(0, 8) : '';
+  const head = `${clock} ${String(level).padEnd(LEVEL_WIDTH)} ${component === undefined ? '' : `${component}: `}${msg ?? ''}`;
+  const rest = Object.entries(fields).filter(([name]) => !PLACED_FIELDS.has(name));
+  const tail = rest.map(([name, value]) => ` ${name}=${describe(value)}`).join('');
+  return printable(head + tail) + describeError(err);
+}
+
+function parseFields(line: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const quoted = typeof value === 'string' && /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+  return quoted.length > MAX_VALUE_LENGTH ? `${quoted.slice(0, MAX_VALUE_LENGTH)}…` : quoted;
+}
+
+function describeError(err: unknown): string {
+  if (typeof err !== 'object' || err === null) return '';
+  const { message, code, stack } = err as { message?: unknown; code?: unknown; stack?: unknown };
+  const isOurs = typeof code !== 'string' && typeof stack === 'string';
+  // Line by line, so that the breaks between them stay.
+  if (isOurs) return `\n${stack.split('\n').map(printable).join('\n')}`;
+  return printable(` ${typeof code === 'string' ? `${code} ` : ''}${String(message)}`);
+}
+
+function printable(text: string): string {
+  return text.replaceAll(CONTROL_CHARACTERS, ' ');
+}
