@@ -5,7 +5,10 @@ import { cgBpReservation, placeCgBp } from '../../src/domain/planning/baselines/
 import { placePetals } from '../../src/domain/planning/baselines/petals-placement.ts';
 import { cacheSlots } from '../../src/domain/planning/gca.ts';
 import { indexSwarm } from '../../src/domain/planning/indexed-swarm.ts';
+import { makePlan } from '../../src/domain/planning/make-plan.ts';
+import { simulateIndependent } from '../../src/simulation/simulate-independent.ts';
 import { simulateRouted } from '../../src/simulation/simulate-routed.ts';
+import { summarize } from '../../src/simulation/statistics.ts';
 
 /** Milliseconds and GB (10^9 bytes); blocks and servers count from 1. */
 interface GoldenBaseline {
@@ -129,6 +132,39 @@ describe.each(instances)('the baselines on $id', ({ input, output }) => {
       sessionsPerServer: Math.floor(petals.cacheBytesPerBlock / cacheBytesPerBlock),
     });
     expectMean(simulateRouted(router, jobs, extraSeconds), output.petals.mean_response_ms);
+  });
+});
+
+describe.each(instances)('this planner on $id', ({ input, output }) => {
+  it('answers sooner than both baselines on the same requests', () => {
+    const plan = makePlan({
+      model: {
+        id: 'm',
+        blockCount: input.L,
+        blockBytes: Math.round(input.s_m_GB * 1e9),
+        cacheBytesPerBlock: Math.round(input.s_c_GB * 1e9),
+      },
+      servers: input.M_GB.map((gigabytes, j) => ({
+        id: `s${j + 1}`,
+        memoryBytes: gigabytes * 1e9,
+        communicationSeconds: ((input.rtt_input_ms[j] ?? 0) + (input.l_out - 1) * (input.rtt_ms[j] ?? 0)) / 1000,
+        computationSecondsPerBlock: (input.tau_p_ms[j] ?? 0) / 1000,
+      })),
+      arrivalRatePerSecond: input.lambda_per_ms * 1000,
+      maxLoad: 0.7,
+      placementPolicy: 'gbp-cr',
+      objective: 'lower',
+    });
+    const jobs = {
+      count: input.arrival_ms.length,
+      arrivalSeconds: Float64Array.from(input.arrival_ms, (ms) => ms / 1000),
+      sizes: Float64Array.from(input.job_size),
+      tokens: undefined,
+    };
+    const chains = plan.kind === 'feasible' ? plan.chains : [];
+    const meanMs = 1000 * summarize(simulateIndependent({ chains, jobs }), 0).response.mean + input.initial_delay_ms;
+    expect(meanMs).toBeLessThan(0.75 * output.bprr.mean_response_ms);
+    expect(meanMs).toBeLessThan(0.75 * output.petals.mean_response_ms);
   });
 });
 
