@@ -12,6 +12,9 @@ export interface AgentFlags {
   readonly listen: string;
   readonly advertise?: string;
   readonly joinToken?: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
   readonly threads: number;
   readonly declareSpeed?: MeasuredSpeed;
   readonly label: Readonly<Record<string, string>>;

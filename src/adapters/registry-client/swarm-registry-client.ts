@@ -1,5 +1,13 @@
 import { connect } from 'node:net';
-import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  Metadata,
+  type StatusObject,
+  status,
+} from '@grpc/grpc-js';
 import type {
   JoinRequest,
   Registration,
@@ -32,9 +40,27 @@ const REFUSALS = new Map<number, string>([
   [status.UNIMPLEMENTED, ' Is it the gRPC port of a daisychain dispatcher (50051 by default)?'],
 ]);
 
-/** Joins dispatchers over `daisychain.v1.SwarmRegistry`. */
-export const grpcSwarmRegistry: SwarmRegistry = {
-  join: (address, hello, listener) => new GrpcRegistration(address, hello, listener),
+/** How a dispatcher that speaks TLS is trusted, and who this server shows to be; PEM texts. */
+export interface RegistryTls {
+  /** Authorities of the dispatcher's certificate. */
+  readonly ca: Buffer;
+  /** This server's own certificate, where the dispatcher asks for one. */
+  readonly identity: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+}
+
+/** Joins dispatchers over `daisychain.v1.SwarmRegistry`. @param tls undefined: without TLS */
+export function createGrpcSwarmRegistry(tls: RegistryTls | undefined): SwarmRegistry {
+  const channel =
+    tls === undefined
+      ? credentials.createInsecure()
+      : credentials.createSsl(tls.ca, tls.identity?.key ?? null, tls.identity?.cert ?? null);
+  return {
+    ...WITHOUT_CHANNEL,
+    join: (address, hello, listener) => new GrpcRegistration(address, hello, listener, channel),
+  };
+}
+
+const WITHOUT_CHANNEL: Pick<SwarmRegistry, 'measureRoundTripSeconds'> = {
   // Opening a TCP connection takes one round trip, and nothing of the dispatcher's time.
   measureRoundTripSeconds: (address) =>
     new Promise((resolve) => {
@@ -55,6 +81,9 @@ export const grpcSwarmRegistry: SwarmRegistry = {
     }),
 };
 
+/** Joins dispatchers without TLS. */
+export const grpcSwarmRegistry: SwarmRegistry = createGrpcSwarmRegistry(undefined);
+
 class GrpcRegistration implements Registration {
   readonly #client: Client;
   readonly #stream: ClientDuplexStream<ServerMessage, DispatcherMessage__Output>;
@@ -62,12 +91,12 @@ class GrpcRegistration implements Registration {
   readonly #address: string;
   #isOver = false;
 
-  constructor(address: string, hello: JoinRequest, listener: RegistrationListener) {
+  constructor(address: string, hello: JoinRequest, listener: RegistrationListener, channel: ChannelCredentials) {
     this.#listener = listener;
     this.#address = address;
     this.#client = new Client(
       parseHostPort(address) === undefined ? 'dns:invalid.invalid:1' : `dns:${address}`,
-      credentials.createInsecure(),
+      channel,
       {
         'grpc.use_local_subchannel_pool': 1,
         'grpc.enable_retries': 0,

@@ -19,8 +19,8 @@ import type { Swarm } from '../../application/swarm/swarm.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Membership } from '../../domain/membership/membership.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
+import { readTlsFiles } from '../tls-files.ts';
 import { openAccess } from './open-access.ts';
-import { readTlsFiles } from './tls-files.ts';
 
 /** What stands behind the fronts. */
 export interface FrontParts {
@@ -43,14 +43,14 @@ export interface Fronts {
   setServing(isServing: boolean): void;
   /**
    * Reads the keys file and the certificates again; connections stay open. What is not valid changes nothing.
-   * @throws ConfigError, DispatcherError DSP_INVALID_ARGUMENT
+   * @throws ConfigError, UsageError
    */
   reload(): void;
   /** Ends idle connections at once and the others after `patienceMs` at the latest. */
   close(patienceMs: number): Promise<void>;
 }
 
-/** Builds the fronts as configured. @throws ConfigError, DispatcherError DSP_INVALID_ARGUMENT: keys or certificates cannot be used */
+/** Builds the fronts as configured. @throws ConfigError, UsageError: keys or certificates cannot be used */
 export function openFronts(config: Config, parts: FrontParts, log: Logger): Fronts {
   const access = openAccess(config.security);
   const httpTls = readTlsFiles('http', config.http);

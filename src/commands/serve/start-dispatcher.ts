@@ -53,7 +53,7 @@ export interface RunningDispatcher {
   readonly ready: Promise<{ readonly chains: number; readonly slots: number }>;
   /** Not ready and no new admissions from now on; resolves when nothing runs any more, or after `graceMs`. */
   drain(graceMs: number): Promise<void>;
-  /** Reads keys and certificates again. @throws ConfigError, DispatcherError DSP_INVALID_ARGUMENT, and nothing changes */
+  /** Reads keys and certificates again. @throws ConfigError, UsageError: then nothing changes */
   reload(): void;
   /** Ends what still runs with a named error, and closes everything. */
   stop(): Promise<void>;

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { DispatcherError } from '../../domain/shared/errors.ts';
+import { UsageError } from './command-io.ts';
 
 /** The keys of the configuration that name the files. */
 export interface TlsFiles {
@@ -19,33 +19,41 @@ export interface TlsMaterial {
 /**
  * Reads a front's certificate, checked to fit its key. Undefined: the front speaks without TLS.
  * @param section of the configuration, for the error
- * @throws DispatcherError DSP_INVALID_ARGUMENT naming the configuration's key, never what is in the file
+ * @throws UsageError naming the configuration's key, never what is in the file
  */
 export function readTlsFiles(section: string, files: TlsFiles): TlsMaterial | undefined {
   const { tls_cert_file, tls_key_file, client_ca_file } = files;
   if (tls_cert_file === undefined || tls_key_file === undefined) return undefined;
-  const cert = read(`${section}.tls_cert_file`, tls_cert_file);
-  const key = read(`${section}.tls_key_file`, tls_key_file);
-  const certificate = parse(
-    `${section}.tls_cert_file`,
-    tls_cert_file,
-    'a certificate',
-    () => new X509Certificate(cert),
+  const pair = readKeyPair(
+    { param: `${section}.tls_cert_file`, file: tls_cert_file },
+    { param: `${section}.tls_key_file`, file: tls_key_file },
   );
-  const privateKey = parse(`${section}.tls_key_file`, tls_key_file, 'a private key', () => createPrivateKey(key));
-  if (!certificate.checkPrivateKey(privateKey))
-    throw invalid(`${section}.tls_key_file`, `${tls_key_file} is not the key of the certificate in ${tls_cert_file}`);
   return {
-    cert,
-    key,
+    ...pair,
     clientCa: client_ca_file === undefined ? undefined : readCertificate(`${section}.client_ca_file`, client_ca_file),
   };
 }
 
-/** @throws DispatcherError DSP_INVALID_ARGUMENT naming `param` */
+/** A file, and the key or flag that names it. */
+export interface NamedFile {
+  readonly param: string;
+  readonly file: string;
+}
+
+/** A certificate and its key, checked to fit each other. @throws UsageError naming the key or flag */
+export function readKeyPair(certFile: NamedFile, keyFile: NamedFile): { readonly cert: Buffer; readonly key: Buffer } {
+  const cert = read(certFile.param, certFile.file);
+  const key = read(keyFile.param, keyFile.file);
+  const certificate = parse(certFile, 'a certificate', () => new X509Certificate(cert));
+  const privateKey = parse(keyFile, 'a private key', () => createPrivateKey(key));
+  if (certificate.checkPrivateKey(privateKey)) return { cert, key };
+  throw invalid(keyFile.param, `${keyFile.file} is not the key of the certificate in ${certFile.file}`);
+}
+
+/** @throws UsageError naming `param` */
 export function readCertificate(param: string, file: string): Buffer {
   const pem = read(param, file);
-  parse(param, file, 'a certificate', () => new X509Certificate(pem));
+  parse({ param, file }, 'a certificate', () => new X509Certificate(pem));
   return pem;
 }
 
@@ -58,7 +66,7 @@ function read(param: string, file: string): Buffer {
   }
 }
 
-function parse<T>(param: string, file: string, what: string, work: () => T): T {
+function parse<T>({ param, file }: NamedFile, what: string, work: () => T): T {
   try {
     return work();
   } catch {
@@ -66,6 +74,6 @@ function parse<T>(param: string, file: string, what: string, work: () => T): T {
   }
 }
 
-function invalid(param: string, problem: string): DispatcherError {
-  return new DispatcherError('DSP_INVALID_ARGUMENT', `${param}: ${problem}`, { param });
+function invalid(param: string, problem: string): UsageError {
+  return new UsageError(`${param}: ${problem}`);
 }
