@@ -91,6 +91,6 @@ export function validHello(serverId: string, overrides: Message = {}): { hello: 
 }
 
 /** A client of the service `Dispatcher`, untyped. */
-export function dispatcherClient(address: string): DynamicClient {
-  return new v1.Dispatcher(address, credentials.createInsecure());
+export function dispatcherClient(address: string, channel = credentials.createInsecure()): DynamicClient {
+  return new v1.Dispatcher(address, channel);
 }
