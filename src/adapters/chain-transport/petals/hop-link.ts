@@ -103,7 +103,10 @@ class PetalsHopLink implements HopLink {
     const silentMs = performance.now() - this.#lastHeardMs;
     const isSilent = (this.#owed.length > 0 || !this.#isOpen) && silentMs > 0.9 * this.#request.stepTimeoutMs;
     if (isSilent) this.#options.network.forget(this.#hop.address);
-    if (isSilent && this.#isPushed) this.#route?.distrust();
+    if (this.#isPushed) {
+      if (isSilent) this.#route?.distrust();
+      this.#route?.breakAt(this.#index);
+    }
     this.#abort.abort();
     this.#endStream();
   }
@@ -114,6 +117,10 @@ class PetalsHopLink implements HopLink {
     if (isPushed) await this.#route?.nextIsOpen(this.#index);
     if (this.#isOver) return;
     this.#isPushed = isPushed;
+    if (isPushed)
+      this.#route?.register(this.#index, () => {
+        if (this.#isPushed) this.#fail('DSP_CANCELLED', 'the server before it, whose output was pushed here, is gone');
+      });
     // Openings of the servers before are pushed here too: this many more answers without rows follow.
     this.#emptyAnswersDue = isPushed ? 1 + this.#index : 1;
     await this.#openStream();

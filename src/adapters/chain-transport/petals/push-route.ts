@@ -43,7 +43,9 @@ export class PushRoute {
   #arrivalsLeft: number;
   #verdict: Promise<boolean> | undefined;
   readonly #waiting: (() => void)[] = [];
+  readonly #onBroken = new Map<number, () => void>();
   #isBusy = false;
+  #isBroken = false;
 
   /** @param decide whether every server is of a version that pushes so */
   constructor(addresses: readonly string[], failures: PushFailures, decide: () => Promise<boolean>) {
@@ -79,8 +81,27 @@ export class PushRoute {
     return this.#verdict;
   }
 
+  /** @param onBroken told, later, that no push will reach this hop any more */
+  register(hop: number, onBroken: () => void): void {
+    this.#onBroken.set(hop, onBroken);
+  }
+
+  /**
+   * This hop is out of the route: those after it get no more pushes, and whether they got the latest
+   * one cannot be known, so they have to be rebuilt as well. Those before it go on.
+   */
+  breakAt(hop: number): void {
+    for (const [index, onBroken] of this.#onBroken) if (index > hop) queueMicrotask(onBroken);
+    this.#isBroken = true;
+    for (const write of this.#waiting.splice(0)) write();
+  }
+
   /** Sends a step when the one before it has left the chain. */
   send(write: () => void): void {
+    if (this.#isBroken) {
+      write();
+      return;
+    }
     if (this.#isBusy) {
       this.#waiting.push(write);
       return;

@@ -39,10 +39,14 @@ export function createPetalsConnector(options: PetalsTransportOptions): HopConne
   const failures = new PushFailures();
   const versions = new ServerVersions(network);
   const routes = new WeakMap<OpenChainRequest, PushRoute>();
+  /** Sessions that were opened once: hops that replace others begin with a replay of many steps. */
+  const begun = new WeakSet<object>();
   const routeOf = (request: OpenChainRequest): PushRoute | undefined => {
-    if (options.isPushAllowed === false || !isPushable(request)) return undefined;
     const known = routes.get(request);
     if (known !== undefined) return known;
+    const isReplacement = request.recovery !== undefined && begun.has(request.recovery);
+    if (request.recovery !== undefined) begun.add(request.recovery);
+    if (options.isPushAllowed === false || isReplacement || !isPushable(request)) return undefined;
     const addresses = request.hops.map((hop) => hop.address);
     const route = new PushRoute(addresses, failures, () => versions.allPush(addresses));
     routes.set(request, route);
