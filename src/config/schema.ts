@@ -103,6 +103,10 @@ const swarm = z.strictObject({
   exclude_seconds: seconds(0, 86_400)
     .default(60)
     .describe('how long a faulty server gets no work; doubles with every further fault'),
+  flap_limit: count(1, 1000)
+    .default(5)
+    .describe('joins of one server within flap_window_seconds; one that joins more often is left out for a while'),
+  flap_window_seconds: seconds(1, 86_400).default(60).describe('how far back the joins of a server are counted'),
   step_timeout_seconds: seconds(0.1, 600).default(5).describe("longest wait for one hop's answer to one step"),
   replan_debounce_seconds: seconds(0, 60)
     .default(0.2)

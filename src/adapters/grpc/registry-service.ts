@@ -155,9 +155,8 @@ class JoinedServer implements MemberLink {
       rawRegistration(hello, addresses.check(hello.address, peerIpOf(this.#stream.getPeer()))),
       model,
     );
-    if (membership.isFull && membership.get(registration.serverId) === undefined) {
-      throw new DispatcherError('DSP_JOIN_REFUSED', 'the swarm is full (limits.max_servers)');
-    }
+    const refusal = membership.whyRefused(registration, this.#deps.clock.nowMs());
+    if (refusal !== undefined) throw new DispatcherError('DSP_JOIN_REFUSED', refusal);
     this.#known();
     // Welcome goes first: orders may follow within `join`.
     this.#write({

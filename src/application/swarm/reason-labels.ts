@@ -1,5 +1,5 @@
 import type { LossReason } from '../../domain/membership/member.ts';
-import type { StaleReason } from '../../domain/membership/membership.ts';
+import type { StaleReason } from '../../domain/membership/membership-effects.ts';
 import type { ReplanReason, ServerLossReason } from '../ports/telemetry.ts';
 
 /** Label of `replans_total`. */
@@ -12,6 +12,8 @@ export const REPLAN_REASON: Readonly<Record<StaleReason, ReplanReason>> = {
   readmitted: 'server_joined',
   drain: 'server_lost',
   operator: 'operator',
+  rate: 'rate_drift',
+  settled: 'server_changed',
 };
 
 /** Label of `server_losses_total`. */

@@ -1,4 +1,4 @@
-import type { StaleReason } from '../../domain/membership/membership.ts';
+import type { StaleReason } from '../../domain/membership/membership-effects.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** A stream of changes is planned for after this many quiet times at the latest. */

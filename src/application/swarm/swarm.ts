@@ -1,5 +1,5 @@
 import { type DeclaredSpeeds, type Member, phaseOf, type Registration } from '../../domain/membership/member.ts';
-import type { MembershipEffect, StaleReason } from '../../domain/membership/membership.ts';
+import type { MembershipEffect, StaleReason } from '../../domain/membership/membership-effects.ts';
 import type { Chain } from '../../domain/model/chain.ts';
 import { isSameSpan, type Span } from '../../domain/model/span.ts';
 import { composeLiveChains } from '../../domain/planning/live-chains.ts';
@@ -118,7 +118,9 @@ export class Swarm implements ChainAccess {
 
   streamEnded(serverId: string, incarnation: number, hadLeft: boolean): void {
     if (this.#leaving.get(serverId) === incarnation) this.#leaving.delete(serverId);
-    this.#apply(this.#deps.membership.remove(serverId, incarnation, hadLeft ? 'left' : 'stream_ended'));
+    this.#apply(
+      this.#deps.membership.remove(serverId, incarnation, hadLeft ? 'left' : 'stream_ended', this.#deps.clock.nowMs()),
+    );
     this.#links.remove(serverId, incarnation);
   }
 

@@ -87,6 +87,8 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     exclusionMs: config.swarm.exclude_seconds * 1000,
     limit: config.limits.max_servers,
     speedChangeThreshold: SPEED_CHANGE_THRESHOLD,
+    flapLimit: config.swarm.flap_limit,
+    flapWindowMs: config.swarm.flap_window_seconds * 1000,
   });
   const readiness = new FirstReadiness();
   let fronts: Fronts | undefined;

@@ -63,6 +63,8 @@ export interface Member extends Registration {
   /** Exclusions so far. */
   readonly faults: number;
   readonly isDraining: boolean;
+  /** Measured over declared times, > 0: 1 as declared, 2 twice as slow. What plans reckon with. */
+  readonly pace: number;
   readonly cacheBytesFree: number | undefined;
   readonly sessions: number;
 }
@@ -72,4 +74,9 @@ export function phaseOf(member: Member): ServerPhase {
   if (member.isDraining) return 'draining';
   if (member.ready !== undefined) return 'serving';
   return member.assigned === undefined || member.assigned.span.blockCount === 0 ? 'joining' : 'loading';
+}
+
+/** Whether it was told blocks that it does not serve yet. */
+export function isLoading(member: Member): boolean {
+  return member.exclusion === undefined && member.ready === undefined && (member.assigned?.span.blockCount ?? 0) > 0;
 }

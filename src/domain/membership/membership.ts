@@ -1,6 +1,16 @@
 import { isSameSpan, type Span } from '../model/span.ts';
 import { invariant } from '../shared/invariant.ts';
-import type { DeclaredSpeeds, Exclusion, LossReason, Member, Registration } from './member.ts';
+import { JoinHistory } from './join-history.ts';
+import {
+  type DeclaredSpeeds,
+  type Exclusion,
+  isLoading,
+  type LossReason,
+  type Member,
+  type Registration,
+} from './member.ts';
+import type { MembershipEffect } from './membership-effects.ts';
+import { hasChangedSpeed } from './speed-change.ts';
 
 export interface MembershipOptions {
   /** A server that says nothing for this long is lost, ms > 0. */
@@ -13,20 +23,24 @@ export interface MembershipOptions {
   readonly limit: number;
   /** A relative change of a speed above this makes the plan stale, > 0. */
   readonly speedChangeThreshold: number;
+  /** A server that joins more often than this within `flapWindowMs` is left out of plans for a while, >= 1. */
+  readonly flapLimit: number;
+  /** ms > 0 */
+  readonly flapWindowMs: number;
 }
 
-/** Why the plan no longer fits the servers, or that an operator wants a new one; the label of `replans_total`. */
-export type StaleReason = 'join' | 'leave' | 'lost' | 'speed' | 'excluded' | 'readmitted' | 'drain' | 'operator';
-
-/** What a change of the membership means for others. */
-export type MembershipEffect =
-  | { readonly kind: 'plan-stale'; readonly reason: StaleReason }
-  /** Which blocks are served changed: chains are composed anew. */
-  | { readonly kind: 'readiness-changed' }
-  | { readonly kind: 'lost'; readonly member: Member; readonly reason: LossReason }
-  | { readonly kind: 'excluded'; readonly member: Member; readonly reason: string };
-
 const NOTHING: readonly MembershipEffect[] = [];
+
+/** What outlives a server's stream. */
+interface Remembered {
+  readonly exclusion: Exclusion | undefined;
+  readonly faults: number;
+  readonly isDraining: boolean;
+  readonly untilMs: number;
+}
+
+/** How long an operator's order to drain outlives the server's stream, in leases. */
+const DRAIN_MEMORY_LEASES = 20;
 
 /** Exclusions grow to 64 times the first at most. */
 const MAX_DOUBLINGS = 6;
@@ -38,12 +52,15 @@ const MAX_DOUBLINGS = 6;
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #members = new Map<string, Member>();
-  /** Exclusions that outlive their server's stream: joining again is no way around one. Bounded like the members. */
-  readonly #remembered = new Map<string, { readonly exclusion: Exclusion; readonly faults: number }>();
+  /** Joining again is no way around an exclusion, or an order to drain. Bounded like the members. */
+  readonly #remembered = new Map<string, Remembered>();
+  readonly #history: JoinHistory;
   #lastIncarnation = 0;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    const { flapLimit, flapWindowMs, limit } = options;
+    this.#history = new JoinHistory({ limit: flapLimit, windowMs: flapWindowMs, capacity: 2 * limit });
   }
 
   get isFull(): boolean {
@@ -59,31 +76,69 @@ export class Membership {
     return this.#members.get(serverId);
   }
 
-  /** A validated registration. A live member of the same id is replaced: its stream counts no more. */
+  /** Why a validated registration is not taken, naming the remedy; undefined when it is. */
+  whyRefused(registration: Registration, nowMs: number): string | undefined {
+    const { serverId, address } = registration;
+    const live = this.#members.get(serverId);
+    if (live === undefined) return this.isFull ? 'the swarm is full (limits.max_servers)' : undefined;
+    const isOther = live.address !== address;
+    if (!isOther || this.#history.patternWith(serverId, address, nowMs) !== 'contested') return undefined;
+    return (
+      `server_id: '${serverId}' is in use at ${live.address}, and the two replaced each other more than ` +
+      `${this.#options.flapLimit} times: give each agent an id of its own (--server-id)`
+    );
+  }
+
+  /** A validated registration that is not refused. A live member of the same id is replaced: its stream counts no more. */
   join(registration: Registration, nowMs: number): { incarnation: number; effects: readonly MembershipEffect[] } {
     const previous = this.#members.get(registration.serverId);
     invariant(previous !== undefined || !this.isFull, 'the caller refuses a join beyond the limit');
     const past = previous ?? this.#remembered.get(registration.serverId);
+    this.#remembered.delete(registration.serverId);
     this.#lastIncarnation += 1;
     const incarnation = this.#lastIncarnation;
-    const effects: MembershipEffect[] = [];
-    if (previous !== undefined) effects.push({ kind: 'lost', member: previous, reason: 'replaced' });
-    this.#members.set(registration.serverId, {
+    const hosted = (registration.hosted?.blockCount ?? 0) > 0 ? registration.hosted : undefined;
+    const member: Member = {
       ...registration,
       incarnation,
       joinedMs: nowMs,
       lastSeenMs: nowMs,
       assigned: undefined,
-      ready: registration.hosted,
+      ready: hosted,
       exclusion: stickyExclusion(past?.exclusion, nowMs),
       faults: past?.faults ?? 0,
-      isDraining: false,
+      // A server that was restarted since holds nothing, and is as good as new.
+      isDraining: past?.isDraining === true && hosted !== undefined,
+      pace: 1,
       cacheBytesFree: undefined,
       sessions: 0,
-    });
+    };
+    this.#members.set(registration.serverId, member);
+    const effects: MembershipEffect[] = [];
+    if (previous !== undefined) effects.push({ kind: 'lost', member: previous, reason: 'replaced' });
+    effects.push(...this.#dampFlapping(member, nowMs));
     effects.push({ kind: 'plan-stale', reason: 'join' });
-    if (registration.hosted !== undefined || previous?.ready !== undefined) effects.push({ kind: 'readiness-changed' });
+    if (hosted !== undefined || previous?.ready !== undefined) effects.push({ kind: 'readiness-changed' });
     return { incarnation, effects };
+  }
+
+  /** A server that comes and goes gets no work until it has stayed for a while: each of its visits would cost moves. */
+  #dampFlapping(member: Member, nowMs: number): readonly MembershipEffect[] {
+    const { serverId, address } = member;
+    const pattern = this.#history.patternWith(serverId, address, nowMs);
+    this.#history.noteJoin(serverId, address, nowMs);
+    if (pattern === 'calm' || member.exclusion !== undefined) return NOTHING;
+    const { flapLimit, flapWindowMs } = this.#options;
+    const often = `it joined more than ${flapLimit} times within ${Math.round(flapWindowMs / 1000)} s`;
+    const reason =
+      pattern === 'contested' ? `${often} from addresses that take turns: two agents seem to use this id` : often;
+    return this.exclude(serverId, reason, nowMs).filter((effect) => effect.kind === 'excluded');
+  }
+
+  /** Measured over declared times of a server, > 0. Nothing comes of it until plans and chains are looked at again. */
+  setPace(serverId: string, pace: number): void {
+    const member = this.#members.get(serverId);
+    if (member !== undefined) this.#members.set(serverId, { ...member, pace });
   }
 
   heartbeat(
@@ -177,18 +232,18 @@ export class Membership {
   }
 
   /** The server's stream ended. */
-  remove(serverId: string, incarnation: number, reason: LossReason): readonly MembershipEffect[] {
+  remove(serverId: string, incarnation: number, reason: LossReason, nowMs: number): readonly MembershipEffect[] {
     const member = this.#current(serverId, incarnation);
-    return member === undefined ? NOTHING : this.#lose(member, reason);
+    return member === undefined ? NOTHING : this.#lose(member, reason, nowMs);
   }
 
   /** Leases and load times that are over, exclusions that end. */
   advance(nowMs: number): readonly MembershipEffect[] {
     const effects: MembershipEffect[] = [];
-    for (const [id, { exclusion }] of this.#remembered) if (nowMs >= exclusion.untilMs) this.#remembered.delete(id);
+    for (const [id, { untilMs }] of this.#remembered) if (nowMs >= untilMs) this.#remembered.delete(id);
     for (const member of this.members()) {
       if (nowMs >= member.lastSeenMs + this.#options.leaseMs) {
-        effects.push(...this.#lose(member, 'lease_expired'));
+        effects.push(...this.#lose(member, 'lease_expired', nowMs));
       } else if (member.exclusion !== undefined && nowMs >= member.exclusion.untilMs) {
         // It starts afresh: it is told a span again and must report ready again.
         this.#members.set(member.serverId, { ...member, exclusion: undefined, assigned: undefined });
@@ -223,10 +278,14 @@ export class Membership {
     );
   }
 
-  #lose(member: Member, reason: LossReason): readonly MembershipEffect[] {
+  #lose(member: Member, reason: LossReason, nowMs: number): readonly MembershipEffect[] {
     this.#members.delete(member.serverId);
-    if (member.exclusion?.isSticky === true && this.#remembered.size < this.#options.limit) {
-      this.#remembered.set(member.serverId, { exclusion: member.exclusion, faults: member.faults });
+    const exclusion = member.exclusion?.isSticky === true ? member.exclusion : undefined;
+    const { faults, isDraining } = member;
+    if ((exclusion !== undefined || isDraining) && this.#remembered.size < this.#options.limit) {
+      const drainMs = isDraining ? DRAIN_MEMORY_LEASES * this.#options.leaseMs : 0;
+      const untilMs = Math.max(exclusion?.untilMs ?? 0, nowMs + drainMs);
+      this.#remembered.set(member.serverId, { exclusion, faults, isDraining, untilMs });
     }
     return [
       { kind: 'lost', member, reason },
@@ -243,17 +302,4 @@ export class Membership {
 
 function stickyExclusion(exclusion: Exclusion | undefined, nowMs: number): Exclusion | undefined {
   return exclusion?.isSticky && nowMs < exclusion.untilMs ? exclusion : undefined;
-}
-
-function isLoading(member: Member): boolean {
-  return member.exclusion === undefined && member.ready === undefined && (member.assigned?.span.blockCount ?? 0) > 0;
-}
-
-function hasChangedSpeed(before: DeclaredSpeeds, after: DeclaredSpeeds, threshold: number): boolean {
-  const isFar = (a: number, b: number): boolean => Math.abs(a - b) > threshold * Math.max(Math.abs(a), 1e-12);
-  return (
-    isFar(before.overheadSecondsPerBlock, after.overheadSecondsPerBlock) ||
-    isFar(before.prefillSecondsPerTokenPerBlock, after.prefillSecondsPerTokenPerBlock) ||
-    isFar(before.decodeSecondsPerTokenPerBlock, after.decodeSecondsPerTokenPerBlock)
-  );
 }

@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { phaseOf, type Registration } from '../../../../src/domain/membership/member.ts';
-import { Membership, type MembershipEffect } from '../../../../src/domain/membership/membership.ts';
+import { Membership } from '../../../../src/domain/membership/membership.ts';
+import type { MembershipEffect } from '../../../../src/domain/membership/membership-effects.ts';
 
-const OPTIONS = { leaseMs: 1_000, loadTimeoutMs: 5_000, exclusionMs: 10_000, limit: 3, speedChangeThreshold: 0.25 };
+const OPTIONS = {
+  leaseMs: 1_000,
+  loadTimeoutMs: 5_000,
+  exclusionMs: 10_000,
+  limit: 3,
+  speedChangeThreshold: 0.25,
+  flapLimit: 3,
+  flapWindowMs: 60_000,
+};
 const SPAN = { firstBlock: 0, blockCount: 4 };
 const SPEEDS = {
   overheadSecondsPerBlock: 0.001,
@@ -95,10 +104,10 @@ describe('membership', () => {
     const first = membership.join(registration('a'), 0);
     const second = membership.join(registration('a', { memoryBytes: 2_000 }), 5);
     expect(kinds(second.effects)).toEqual(['lost:replaced', 'plan-stale:join']);
-    expect(membership.remove('a', first.incarnation, 'stream_ended')).toEqual([]);
+    expect(membership.remove('a', first.incarnation, 'stream_ended', 30)).toEqual([]);
     expect(membership.drain('a', first.incarnation)).toEqual([]);
     expect(membership.get('a')?.memoryBytes).toBe(2_000);
-    expect(kinds(membership.remove('a', second.incarnation, 'left'))).toEqual([
+    expect(kinds(membership.remove('a', second.incarnation, 'left', 30))).toEqual([
       'lost:left',
       'readiness-changed',
       'plan-stale:leave',
@@ -131,7 +140,7 @@ describe('membership', () => {
     expect(membership.get('a')?.exclusion?.untilMs).toBe(40_000);
     const { incarnation } = membership.join(registration('a'), 21_000);
     expect(phase(membership, 'a')).toBe('excluded');
-    membership.remove('a', incarnation, 'left');
+    membership.remove('a', incarnation, 'left', 30);
     membership.join(registration('a'), 22_000);
     expect(membership.get('a')?.exclusion?.untilMs).toBe(40_000);
   });
@@ -140,7 +149,7 @@ describe('membership', () => {
     const membership = new Membership(OPTIONS);
     const { incarnation } = membership.join(registration('a'), 0);
     membership.exclude('a', 'its connection broke', 1, false);
-    membership.remove('a', incarnation, 'stream_ended');
+    membership.remove('a', incarnation, 'stream_ended', 30);
     membership.join(registration('a'), 2);
     expect(phase(membership, 'a')).toBe('joining');
   });
@@ -166,5 +175,61 @@ describe('membership', () => {
     expect(kinds(membership.drain('a', incarnation))).toEqual(['readiness-changed', 'plan-stale:drain']);
     expect(phase(membership, 'a')).toBe('draining');
     expect(membership.drain('a', incarnation)).toEqual([]);
+  });
+
+  it('holds out a server that joins and leaves again and again, longer each time, and says why', () => {
+    const membership = new Membership(OPTIONS);
+    const visit = (nowMs: number, address = `127.0.0.1:${nowMs}`): readonly MembershipEffect[] => {
+      const { incarnation, effects } = membership.join(registration('a', { hosted: SPAN, address }), nowMs);
+      const state = phase(membership, 'a');
+      membership.remove('a', incarnation, 'stream_ended', nowMs + 1);
+      return state === 'excluded' ? effects : [];
+    };
+    expect([0, 100, 200].flatMap((ms) => visit(ms))).toEqual([]);
+    expect(kinds(visit(300))[0]).toBe('excluded:it joined more than 3 times within 60 s');
+    // It comes back once the exclusion is over, and is held out twice as long when it goes on like that.
+    expect(visit(10_400).length).toBeGreaterThan(0);
+    membership.join(registration('a', { hosted: SPAN }), 10_500);
+    expect(membership.get('a')?.exclusion?.untilMs).toBe(30_400);
+    // A server that stays is readmitted.
+    expect(kinds(membership.advance(30_400))).toContain('lost:lease_expired');
+    membership.join(registration('a', { hosted: SPAN }), 80_000);
+    expect(phase(membership, 'a')).toBe('serving');
+  });
+
+  it('refuses the newcomer of two agents that take one id from each other, so that one of them can stay', () => {
+    const membership = new Membership(OPTIONS);
+    const agents = ['127.0.0.1:1', '127.0.0.1:2'].map((address) => registration('a', { address }));
+    let nowMs = 0;
+    for (const agent of [...agents, ...agents]) {
+      nowMs += 100;
+      if (membership.whyRefused(agent, nowMs) === undefined) membership.join(agent, nowMs);
+    }
+    const [first, second] = agents as [Registration, Registration];
+    expect(membership.get('a')?.address).toBe(first.address);
+    expect(membership.whyRefused(second, nowMs)).toMatch(/^server_id: 'a' is in use at 127.0.0.1:1.*--server-id/);
+    expect(membership.whyRefused(first, nowMs)).toBeUndefined();
+    // Once the first one has gone, the second is welcome.
+    expect(kinds(membership.advance(nowMs + 2_000))).toContain('lost:lease_expired');
+    expect(membership.whyRefused(second, nowMs + 2_000)).toBeUndefined();
+  });
+
+  it('refuses servers beyond its limit, and not those that are there already', () => {
+    const membership = new Membership(OPTIONS);
+    for (const id of ['a', 'b', 'c']) membership.join(registration(id), 0);
+    expect(membership.whyRefused(registration('d'), 1)).toContain('full');
+    expect(membership.whyRefused(registration('a'), 1)).toBeUndefined();
+  });
+
+  it('keeps draining a server that lost its stream, and not one that was started anew', () => {
+    const membership = new Membership(OPTIONS);
+    const first = membership.join(registration('a', { hosted: SPAN }), 0);
+    membership.drain('a', first.incarnation);
+    membership.remove('a', first.incarnation, 'stream_ended', 10);
+    const second = membership.join(registration('a', { hosted: SPAN }), 20);
+    expect(phase(membership, 'a')).toBe('draining');
+    membership.remove('a', second.incarnation, 'left', 30);
+    membership.join(registration('a'), 40);
+    expect(phase(membership, 'a')).toBe('joining');
   });
 });
