@@ -16,6 +16,8 @@ export interface MemoryBlockHostOptions {
   /** Changes a step's output before it is answered. */
   readonly spoil?: (output: Float32Array) => Float32Array | Promise<Float32Array>;
   readonly loadMs?: number;
+  /** Outputs also depend on every row that the session has seen, in order, as those of real blocks do. */
+  readonly remembers?: boolean;
 }
 
 /**
@@ -80,10 +82,11 @@ export class MemoryBlockHost implements BlockHost {
     this.#cacheTokensFree -= reserved;
     this.#sessions += 1;
     let isClosed = false;
+    const seen = new Map<number, number>();
     let tail: Promise<unknown> = Promise.resolve();
     return {
       step: (hidden, tokens, returnTokens) => {
-        const answer = tail.then(() => this.#step(blocks, hidden, tokens, returnTokens));
+        const answer = tail.then(() => this.#step(blocks, hidden, tokens, returnTokens, seen));
         tail = answer.catch(() => {});
         return answer;
       },
@@ -103,6 +106,7 @@ export class MemoryBlockHost implements BlockHost {
     hidden: Float32Array,
     tokens: number,
     returnTokens: number,
+    seen: Map<number, number>,
   ): Promise<{ hidden: Float32Array; computeSeconds: number }> {
     this.stepsAtWork += 1;
     this.stepsRun += 1;
@@ -111,11 +115,27 @@ export class MemoryBlockHost implements BlockHost {
     if (computeMs > 0) await sleep(computeMs);
     this.stepsAtWork -= 1;
     const addend = expectedAddend(blocks);
-    const output = hidden.slice((tokens - returnTokens) * this.hiddenSize).map((value) => value + addend);
+    const all =
+      this.#options.remembers === true ? this.#withMemory(blocks, hidden, seen) : hidden.map((value) => value + addend);
+    const output = all.slice((tokens - returnTokens) * this.hiddenSize);
     return {
       hidden: (await this.#options.spoil?.(output)) ?? output,
       computeSeconds: computeMs / 1000,
     };
+  }
+
+  /** Each block adds to each row what it always adds, and a checksum of it and all rows before; whole numbers, exact in float32. */
+  #withMemory(blocks: Span, hidden: Float32Array, seen: Map<number, number>): Float32Array {
+    const output = hidden.slice();
+    for (let block = blocks.firstBlock; block < blocks.firstBlock + blocks.blockCount; block += 1) {
+      let checksum = seen.get(block) ?? 0;
+      for (let row = 0; row < output.length; row += this.hiddenSize) {
+        checksum = (checksum * 31 + Math.round(output[row] ?? 0) + 7) % 997;
+        for (let i = row; i < row + this.hiddenSize; i += 1) output[i] = (output[i] ?? 0) + block + 1 + checksum;
+      }
+      seen.set(block, checksum);
+    }
+    return output;
   }
 }
 

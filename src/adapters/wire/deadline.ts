@@ -1,3 +1,14 @@
+import type { Clock } from '../../application/ports/clock.ts';
+
+/** The process's monotonic clock. */
+export const REAL_TIME: Clock = {
+  nowMs: () => performance.now(),
+  setTimer(delayMs, callback) {
+    const timer = setTimeout(callback, Math.ceil(delayMs));
+    return () => clearTimeout(timer);
+  },
+};
+
 /**
  * One moveable deadline on one timer. Moving it costs a subtraction: the timer is left to fire at
  * the old time and then armed for what remains, so a session that answers thousands of steps in
@@ -7,17 +18,19 @@ export class Deadline {
   readonly #onExpire: () => void;
   #dueMs = Number.POSITIVE_INFINITY;
   #firesMs = Number.POSITIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #cancelTimer: (() => void) | undefined;
 
   /** @param onExpire called once per deadline that passes */
-  constructor(onExpire: () => void) {
+  constructor(onExpire: () => void, clock: Clock = REAL_TIME) {
     this.#onExpire = onExpire;
+    this.#clock = clock;
   }
 
   /** Replaces the deadline. @param delayMs from now, >= 0 */
   set(delayMs: number): void {
-    this.#dueMs = performance.now() + delayMs;
-    if (this.#timer === undefined || this.#dueMs < this.#firesMs) this.#arm(delayMs);
+    this.#dueMs = this.#clock.nowMs() + delayMs;
+    if (this.#cancelTimer === undefined || this.#dueMs < this.#firesMs) this.#arm(delayMs);
   }
 
   /** No deadline until the next `set`. */
@@ -28,20 +41,20 @@ export class Deadline {
   /** Clears the deadline and releases the timer. */
   dispose(): void {
     this.clear();
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   #arm(delayMs: number): void {
-    clearTimeout(this.#timer);
-    this.#firesMs = performance.now() + delayMs;
-    this.#timer = setTimeout(() => this.#fire(), Math.ceil(delayMs));
+    this.#cancelTimer?.();
+    this.#firesMs = this.#clock.nowMs() + delayMs;
+    this.#cancelTimer = this.#clock.setTimer(delayMs, () => this.#fire());
   }
 
   #fire(): void {
-    this.#timer = undefined;
+    this.#cancelTimer = undefined;
     if (this.#dueMs === Number.POSITIVE_INFINITY) return;
-    const remainingMs = this.#dueMs - performance.now();
+    const remainingMs = this.#dueMs - this.#clock.nowMs();
     if (remainingMs > 0) {
       this.#arm(remainingMs);
       return;

@@ -40,6 +40,10 @@ class EchoTransport implements ChainTransport {
         if (steps > this.failAfter) throw new DispatcherError('DSP_SERVER_LOST', 's is gone', { serverId: 's' });
         return hidden.slice(hidden.length - (returnTokens * hidden.length) / tokens);
       },
+      failures: () => [],
+      replayableFrom: () => 0,
+      detach: () => undefined,
+      replaceHops: async () => undefined,
       hopTimings: () => [{ serverId: 's', steps, roundTripSeconds: steps, computeSeconds: 0 }],
       close: () => {
         if (!isClosed) this.openSessions -= 1;
