@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GoldenPlan } from '../support/golden-plans.ts';
 import { loadGoldenPlans } from '../support/golden-plans.ts';
@@ -135,6 +136,32 @@ describe('daisychain plan', () => {
     const best = await plan('best');
     expect(greedy.objective).toBe('predicted');
     expect(best.response_seconds.predicted).toBeLessThanOrEqual(1.05 * greedy.response_seconds.predicted);
+  });
+
+  it('plans the example swarm of the repository', async () => {
+    const example = fileURLToPath(new URL('../../config/swarm.example.yaml', import.meta.url));
+    const { exitCode, stdout } = await daisychain(['plan', example, '--json']);
+    expect(exitCode).toBe(0);
+    const plan = JSON.parse(stdout) as {
+      reserved_slots: number;
+      response_seconds: { lower: number; predicted: number };
+    };
+    // The published default: 20 servers, 0.2 requests per second; 7 reserved slots are what it is known for.
+    expect(plan.reserved_slots).toBe(7);
+    expect(plan.response_seconds.predicted).toBeCloseTo(11.79, 1);
+  });
+
+  it('keeps the pinned spans of a swarm file', async () => {
+    const document = JSON.parse(swarmDocument(bloom)) as { servers: Record<string, unknown>[] };
+    const pinned = { ...document.servers[2], pinned_span: { first_block: 30, block_count: 5 } };
+    const servers = document.servers.map((server, j) => (j === 2 ? pinned : server));
+    const { exitCode, stdout } = await daisychain(['plan', '-', '--json'], JSON.stringify({ ...document, servers }));
+    expect(exitCode).toBe(0);
+    expect((JSON.parse(stdout) as { placement: unknown[] }).placement).toContainEqual({
+      server_id: document.servers[2]?.['id'],
+      first_block: 30,
+      block_count: 5,
+    });
   });
 
   it('plans with a baseline, which searches nothing', async () => {
