@@ -26,6 +26,7 @@ function contestantDocument(result: ContestantResult): Record<string, unknown> {
     ...(summary.firstToken === undefined
       ? {}
       : { time_to_first_token_seconds: { mean: summary.firstToken.mean, ...quantiles(summary.firstToken) } }),
+    worst_stretch: summary.worstStretch,
     throughput_per_second: summary.throughputPerSecond,
     jobs: summary.jobs,
     plan: { reserved_slots: plan.reservedSlots, chains: plan.chains.length, total_slots: plan.totalSlots },
@@ -37,13 +38,14 @@ function contestantDocument(result: ContestantResult): Record<string, unknown> {
 export function simulationTable(results: readonly ContestantResult[], tooLong: number): string {
   const rows = results.map((result) => {
     if (result.kind === 'infeasible') return [result.contestant.name, 'no plan'];
-    const { response, waiting, service, firstToken } = result.summary;
+    const { response, waiting, service, firstToken, worstStretch } = result.summary;
     return [
       result.contestant.name,
       `${seconds(response.mean)} ± ${seconds(response.halfWidth)}`,
       seconds(response.p50),
       seconds(response.p95),
       seconds(response.p99),
+      seconds(worstStretch),
       seconds(waiting.mean),
       seconds(service.mean),
       firstToken === undefined ? '' : seconds(firstToken.mean),
@@ -57,6 +59,7 @@ export function simulationTable(results: readonly ContestantResult[], tooLong: n
     'p50',
     'p95',
     'p99',
+    'worst stretch',
     'waiting',
     'service',
     'first token',

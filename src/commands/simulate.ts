@@ -84,6 +84,7 @@ async function createContest(
     speeds: swarm.speeds,
     meanTokens: swarm.workload,
     hiddenBytesPerToken: swarm.hiddenBytesPerToken,
+    sessionTokens: swarm.sessionTokens,
     seed: workload.seed,
   };
   return { contest, tooLong: (trace?.length ?? 0) - (fitting?.length ?? 0) };
@@ -130,7 +131,14 @@ function toContestant(
     placement: entry.placement,
     objective: entry.objective,
     reservedSlots: entry.reserved_slots,
+    planTokens: entry.plan_tokens,
     policy: entry.policy,
+    cache: entry.cache,
+    scheduling: {
+      order: entry.order,
+      ...(entry.max_overtakes === undefined ? {} : { maxOvertakes: entry.max_overtakes }),
+      ...(entry.max_wait_factor === undefined ? {} : { maxWaitFactor: entry.max_wait_factor }),
+    },
     serviceModel: entry.service_model,
     prefillChunkTokens,
   };

@@ -62,8 +62,11 @@ const contestantSchema = z
     objective: oneOf(['lower', 'upper', 'surrogate', 'predicted']).default('lower'),
     reserved_slots: whole(1, 100_000).optional(),
     policy: oneOf(['jffc', 'jsq', 'sa-jsq', 'sed', 'jiq', 'ws-rr']).default('jffc'),
-    cache: oneOf(['slots']).default('slots'),
-    order: oneOf(['fifo']).default('fifo'),
+    cache: oneOf(['slots', 'chain-tokens', 'tokens']).default('slots'),
+    order: oneOf(['fifo', 'shortest']).default('fifo'),
+    plan_tokens: whole(1, 10_000_000).optional(),
+    max_overtakes: whole(0, 1_000_000).optional(),
+    max_wait_factor: number(1.01, 1_000_000).optional(),
     service_model: oneOf(['independent', 'shared-compute']).default('independent'),
     prefill_chunk_tokens: whole(0, 10_000_000).default(256),
   })
@@ -73,6 +76,15 @@ const contestantSchema = z
     };
     if (contestant.placement === 'best' && contestant.objective === 'surrogate') {
       refuse('objective', 'surrogate judges placements of gbp-cr only; use lower, upper or predicted with best');
+    }
+    if (contestant.policy !== 'jffc' && (contestant.cache !== 'slots' || contestant.order !== 'fifo')) {
+      refuse(contestant.cache === 'slots' ? 'order' : 'cache', 'goes with policy jffc only');
+    }
+    if (
+      contestant.service_model === 'shared-compute' &&
+      (contestant.cache !== 'slots' || contestant.order !== 'fifo')
+    ) {
+      refuse(contestant.cache === 'slots' ? 'order' : 'cache', 'goes with service_model independent only');
     }
     if (contestant.service_model === 'shared-compute' && contestant.policy !== 'jffc') {
       refuse('policy', 'must be jffc with service_model shared-compute');
@@ -127,6 +139,15 @@ function contradiction(
   const slow = swarm.servers.find((server) => !swarm.speeds.has(server.id));
   if (contestant.service_model === 'shared-compute' && slow !== undefined) {
     return `service_model: shared-compute needs speeds of every server, and "${slow.id}" gives service times`;
+  }
+  if (contestant.cache !== 'slots' && swarm.sessionTokens === undefined) {
+    return `cache: ${contestant.cache} needs model.cache_bytes_per_token_per_block and model.session_tokens`;
+  }
+  if (contestant.plan_tokens !== undefined && contestant.plan_tokens > (swarm.sessionTokens ?? 0)) {
+    return 'plan_tokens: must be at most model.session_tokens, and the model must give its cache per token';
+  }
+  if (contestant.cache !== 'slots' && workload.kind !== 'trace') {
+    return `cache: ${contestant.cache} needs a workload of kind trace, whose requests have tokens`;
   }
   if (contestant.policy === 'ws-rr' && workload.kind === 'trace') {
     return 'policy: ws-rr knows no tokens; use it with poisson or bursty';

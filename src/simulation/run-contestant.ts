@@ -5,6 +5,7 @@ import type { Span } from '../domain/model/span.ts';
 import { createWsRrRouter } from '../domain/planning/baselines/baseline-routing.ts';
 import { cacheSlots } from '../domain/planning/gca.ts';
 import { indexPlacement, indexSwarm } from '../domain/planning/indexed-swarm.ts';
+import { composeLiveChains } from '../domain/planning/live-chains.ts';
 import { makePlan } from '../domain/planning/make-plan.ts';
 import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
 import type { SchedulerOptions } from '../domain/scheduling/scheduler-options.ts';
@@ -34,6 +35,8 @@ export interface Contestant {
   readonly objective: PlanningObjective;
   /** c; undefined searches it. */
   readonly reservedSlots: number | undefined;
+  /** Tokens of the session that plans reserve cache for; undefined: the longest one. */
+  readonly planTokens: number | undefined;
   readonly policy: DispatchPolicy;
   /** One slot of the largest session for each job, its tokens out of its chain's slots, or out of its servers' cache. */
   readonly cache: CacheSharing;
@@ -87,6 +90,7 @@ export function runContestant(contest: Contest, contestant: Contestant): Contest
           });
   const plan = makePlan({
     ...contest,
+    model: plannedModel(contest, contestant),
     placementPolicy: contestant.placement,
     objective: contestant.objective,
     reservedSlots: contestant.reservedSlots,
@@ -97,8 +101,9 @@ export function runContestant(contest: Contest, contestant: Contestant): Contest
   return { kind: 'simulated', contestant, plan, summary };
 }
 
-function replay(contest: Contest, contestant: Contestant, plan: FeasiblePlan): JobRecords {
+function replay(contest: Contest, contestant: Contestant, planned: FeasiblePlan): JobRecords {
   const { jobs } = contest;
+  const plan = chainsWithSlots(contest, contestant, planned);
   const { policy, serviceModel, prefillChunkTokens } = contestant;
   if (serviceModel === 'shared-compute') {
     invariant(policy === 'jffc', 'shared compute is simulated under JFFC');
@@ -114,6 +119,19 @@ function replay(contest: Contest, contestant: Contestant, plan: FeasiblePlan): J
   const simulation = { chains: plan.chains, jobs, ...(serviceSeconds === undefined ? {} : { serviceSeconds }) };
   if (policy === 'jffc') return simulateIndependent({ ...simulation, ...tokenScheduling(contest, contestant, plan) });
   return simulatePolicy(policy, { ...simulation, rng: createRng(contest.seed, 'policy') });
+}
+
+/** The model as the planner is told it: its cache for the session that is planned for. */
+function plannedModel({ model, sessionTokens = 1 }: Contest, { planTokens = sessionTokens }: Contestant): ModelShape {
+  return { ...model, cacheBytesPerBlock: (model.cacheBytesPerBlock * planTokens) / sessionTokens };
+}
+
+/** Where jobs take whole slots, these have room for the longest session, whatever was planned for. */
+function chainsWithSlots(contest: Contest, contestant: Contestant, plan: FeasiblePlan): FeasiblePlan {
+  if (contestant.cache !== 'slots' || contestant.planTokens === undefined) return plan;
+  const placed = new Set(plan.placement.map((span) => span.serverId));
+  const servers = contest.servers.filter((server) => placed.has(server.id));
+  return { ...plan, chains: composeLiveChains(contest.model, servers, plan.placement).chains };
 }
 
 function knownTokens(contest: Contest): TokenWorkload {

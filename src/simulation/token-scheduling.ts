@@ -10,6 +10,8 @@ export type CacheSharing = 'slots' | 'chain-tokens' | 'tokens';
 
 export interface SchedulingChoice {
   readonly cache: CacheSharing;
+  /** Tokens that a slot of the plan stands for; undefined: the longest session. */
+  readonly planTokens: number | undefined;
   readonly scheduling: Pick<SchedulerOptions, 'order' | 'maxOvertakes' | 'maxWaitFactor'>;
 }
 
@@ -26,8 +28,8 @@ export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice
   const scheduling = { ...choice.scheduling, cache: choice.cache === 'slots' ? 'slots' : 'tokens' } as const;
   const describeJob = jobDescriptions(terms, chains);
   if (choice.cache === 'slots') return { chains, scheduling, describeJob };
-  const { sessionTokens } = terms;
-  invariant(sessionTokens !== undefined, 'cache by tokens is known by tokens');
+  const slotTokens = choice.planTokens ?? terms.sessionTokens;
+  invariant(slotTokens !== undefined, 'cache by tokens is known by tokens');
   if (choice.cache === 'tokens') return { chains, scheduling, describeJob, serverTokens: tokensOfServers(terms, plan) };
   // As if each chain had servers of its own, with the cache of its slots.
   const serverTokens = new Map<string, number>();
@@ -35,7 +37,7 @@ export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice
     ...chain,
     hops: chain.hops.map((hop) => {
       const serverId = `${hop.serverId} for ${chain.id}`;
-      serverTokens.set(serverId, chain.slots * sessionTokens * hop.blockCount);
+      serverTokens.set(serverId, chain.slots * slotTokens * hop.blockCount);
       return { ...hop, serverId };
     }),
   }));

@@ -24,7 +24,7 @@ const DEFAULTS = {
   cache: 'slots',
   order: 'fifo',
   maxOvertakes: 16,
-  maxWaitFactor: 4,
+  maxWaitFactor: 8,
   predictsWaits: false,
   tenantWeight: () => 1,
   tenantLimit: undefined,
