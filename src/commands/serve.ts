@@ -77,9 +77,10 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
     );
   } finally {
     process.off('SIGHUP', reload);
-    // The servers first, so that they can say goodbye.
-    await swarm?.stop(CHILD_GRACE_MS);
+    // The servers are told first, so that they say goodbye; their last steps end with the dispatcher's connections.
+    const serversGone = swarm?.stop(CHILD_GRACE_MS);
     await dispatcher?.stop();
+    await serversGone;
     await model.close();
   }
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAlive, ServeProcess } from '../support/serve-process.ts';
+import { isAlive } from '../support/process-table.ts';
+import { ServeProcess } from '../support/serve-process.ts';
 import { readReference } from '../support/tiny-austen.ts';
 
 const SOON = { timeout: 5_000, interval: 50 };
@@ -115,8 +116,11 @@ describe('the end of serve --embedded-swarm', () => {
       seed: 3,
     });
     const text = reply.text();
-    const { code, tookMs } = await serve.stop();
+    const stopped = serve.stop();
+    serve.child.kill('SIGINT'); // npm passes the terminal's Ctrl-C on: the same press comes twice
+    const { code, tookMs } = await stopped;
     expect(code).toBe(0);
+    expect(serve.stderr).not.toMatch(/"level":"(warn|error|fatal)"/);
     expect(tookMs).toBeLessThan(3_000);
     const stream = readStream(await text);
     expect(stream.isDone || stream.error?.code === 'draining').toBe(true);

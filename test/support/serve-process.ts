@@ -1,5 +1,6 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { childrenOf } from './process-table.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -47,23 +48,14 @@ export class ServeProcess {
 
   /** Process ids of its children. */
   children(): number[] {
-    try {
-      return execFileSync('pgrep', ['-P', String(this.child.pid)], { encoding: 'utf8' })
-        .trim()
-        .split('\n')
-        .map(Number);
-    } catch {
-      return [];
-    }
+    return childrenOf(this.child.pid ?? 0).map(({ pid }) => pid);
   }
 
   /** Process id of an embedded server. */
   serverProcess(serverId: string): number {
-    return Number(
-      execFileSync('pgrep', ['-f', '-P', String(this.child.pid), `server-id ${serverId} `], {
-        encoding: 'utf8',
-      }).trim(),
-    );
+    const found = childrenOf(this.child.pid ?? 0).find(({ command }) => command.includes(`--server-id ${serverId} `));
+    if (found === undefined) throw new Error(`${serverId} does not run`);
+    return found.pid;
   }
 
   post(path: string, body: unknown, init: RequestInit = {}): Promise<Response> {
@@ -87,15 +79,5 @@ export class ServeProcess {
     this.child.kill('SIGINT');
     const code = await this.exited;
     return { code, tookMs: performance.now() - startMs };
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // A process that ended but was not reaped yet still answers: its state tells.
-    return !/^State:\s+Z/m.test(execFileSync('cat', [`/proc/${pid}/status`], { encoding: 'utf8' }));
-  } catch {
-    return false;
   }
 }
