@@ -96,8 +96,10 @@ export function openFronts(config: Config, parts: FrontParts, log: Logger): Fron
       if (newGrpcTls !== undefined) grpcCredentials?.replace(newGrpcTls);
     },
     close: async (patienceMs) => {
-      const patience = new Promise((resolve) => systemClock.setTimer(patienceMs, () => resolve(undefined)));
-      await Promise.race([Promise.all([http.close(), grpc.close()]), patience]);
+      const patience = Promise.withResolvers<void>();
+      const cancelTimer = systemClock.setTimer(patienceMs, patience.resolve);
+      await Promise.race([Promise.all([http.close(), grpc.close()]), patience.promise]);
+      cancelTimer();
       http.server.closeAllConnections();
       grpc.forceClose();
     },
