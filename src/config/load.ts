@@ -102,13 +102,20 @@ function readFile(file: string, settings: Settings): void {
       );
       continue;
     }
-    for (const [name, value] of Object.entries(keys)) {
+    for (const [name, value] of flattened(keys)) {
       const keyPath = `${section}.${name}`;
       if (!CONFIG_KEYS.has(keyPath)) settings.problems.push(unknownKey(keyPath, file));
       // "key:" with nothing after it leaves the default in force.
       else if (value !== null) settings.byPath.set(keyPath, { value, origin: file });
     }
   }
+}
+
+/** Keys that share a first word may be written as a section of their own: `petals: {bootstrap: ...}`. */
+function flattened(keys: Record<string, unknown>): [string, unknown][] {
+  return Object.entries(keys).flatMap(([name, value]): [string, unknown][] =>
+    isMapping(value) ? Object.entries(value).map(([inner, item]) => [`${name}_${inner}`, item]) : [[name, value]],
+  );
 }
 
 function readEnvironment(env: ConfigInput['env'], settings: Settings): void {
@@ -123,7 +130,7 @@ function readEnvironment(env: ConfigInput['env'], settings: Settings): void {
     const text = env[variable];
     // An empty variable is one that is not set: compose files pass `${NAME:-}` on.
     if (!text || shortNames.has(variable) || OTHER_VARIABLES.has(variable)) continue;
-    const keyPath = variable.slice(PREFIX.length).toLowerCase().replace('__', '.');
+    const keyPath = variable.slice(PREFIX.length).toLowerCase().replace('__', '.').replace('__', '_');
     if (CONFIG_KEYS.has(keyPath)) setFromText(settings, keyPath, text, variable);
     else settings.problems.push(unknownVariable(variable, keyPath));
   }

@@ -124,6 +124,34 @@ const swarm = z.strictObject({
 
     .default([])
     .describe('networks whose addresses may be registered besides the own one'),
+  petals_bootstrap: z
+    .array(
+      z
+        .string()
+        .max(512)
+        .regex(
+          /^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d{1,5}\/p2p\/[1-9A-HJ-NP-Za-km-z]+$/,
+          'must be an address such as /ip4/10.0.0.7/tcp/31337/p2p/QmPeerId',
+        ),
+    )
+    .max(100)
+    .default([])
+    .describe('peers of an existing PETALS swarm to follow; also spelled petals: {bootstrap: [...]}'),
+  petals_dht_prefix: z
+    .string()
+    .min(1)
+    .max(128)
+    .regex(/^[^. \p{C}]+$/u, 'must have no dot and no space')
+    .optional()
+    .describe("how PETALS servers name the model's blocks (their --dht_prefix); without it the model's id"),
+  petals_hidden_dtype: z
+    .enum(['float32', 'float16'])
+    .default('float32')
+    .describe('number format in which hidden states are sent to PETALS servers; float16 halves the bytes and rounds'),
+  petals_push: z
+    .boolean()
+    .default(true)
+    .describe('let PETALS servers that can send their output straight to the next server do so'),
 });
 
 const planner = z.strictObject({
@@ -166,11 +194,47 @@ const planner = z.strictObject({
     .describe('jobs per chain that placement leaves cache for; without it the planner searches'),
 });
 
+const TENANT_WEIGHT = /^[A-Za-z0-9._:@-]{1,64}=(?:[1-9]\d{0,5}(?:\.\d{1,3})?|0\.\d{1,3})$/;
+
 const scheduling = z.strictObject({
   queue_limit: count(0, 1_000_000).default(1024).describe('requests that may wait; more are refused with 429'),
   default_deadline_seconds: seconds(0.1, 86_400)
     .default(120)
     .describe('longest wait in the queue for a request that names no deadline'),
+  cache: z
+    .enum(['tokens', 'slots'])
+    .default('tokens')
+    .describe(
+      "what a request reserves at each hop: its own prompt and longest output, out of what all chains through a server share; or one slot of the longest session out of its chain's, as in the paper",
+    ),
+  cache_granularity_tokens: count(1, 65_536)
+    .default(16)
+    .describe('with cache: tokens, reservations are rounded up to whole multiples of this'),
+  order: z
+    .enum(['shortest', 'fifo'])
+    .default('shortest')
+    .describe('who goes next of one tenant and class: the shortest predicted service, or who came first'),
+  max_wait_factor: z
+    .number()
+    .min(1.1)
+    .max(1_000_000)
+    .default(8)
+    .describe('with order: shortest, nobody waits for more work than this times what waited when it came'),
+  max_overtakes: count(0, 1_000_000)
+    .default(16)
+    .describe('with cache: tokens, smaller requests that may start before the next one while it does not fit'),
+  tenant_weights: z
+    .array(z.string().regex(TENANT_WEIGHT, 'must be TENANT=WEIGHT, for instance research=2.5'))
+    .max(1000)
+    .default([])
+    .describe('shares of tenants that wait together, as TENANT=WEIGHT; the others weigh 1'),
+  tenant_max_concurrency: count(1, 1_000_000)
+    .optional()
+    .describe('requests of one tenant that may wait or run at once; more are refused with 429'),
+  tenant_requests_per_minute: count(1, 1_000_000_000).optional().describe('requests of one tenant in a minute'),
+  tenant_tokens_per_minute: count(1, 1_000_000_000_000)
+    .optional()
+    .describe('prompt and longest output tokens of one tenant in a minute'),
 });
 
 const limits = z.strictObject({
@@ -223,7 +287,7 @@ export const configSchema = z.strictObject({
   model: model.prefault({}).describe('the model served'),
   swarm: swarm.prefault({}).describe('the servers: leases, time limits, addresses'),
   planner: planner.prefault({}).describe('placement and chains'),
-  scheduling: scheduling.prefault({}).describe('the queue'),
+  scheduling: scheduling.prefault({}).describe('the queue: cache, order, tenants'),
   limits: limits.prefault({}).describe('what one dispatcher takes on'),
   security: security.prefault({}).describe('who may join and who may ask'),
   observability: observability.prefault({}).describe('logs and metrics'),

@@ -1,6 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { formatHostPort, parseHostPort } from '../wire/address.ts';
+import { parsePeerAddress } from '../wire/petals/peer-address.ts';
 
 export interface AddressPolicyOptions {
   /** `own`: the address a server connects from, nothing else but `networks`. */
@@ -28,10 +29,12 @@ export class AddressPolicy {
 
   /**
    * @param address as registered   @param peerIp where the server connects from
+   * @param protocol `petals`: the address is a multiaddr that ends in the peer id; else `host:port`
    * @returns the address to dial
    * @throws DispatcherError DSP_INVALID_ARGUMENT when it is none, DSP_JOIN_REFUSED when it is not allowed
    */
-  check(address: string, peerIp: string): string {
+  check(address: string, peerIp: string, protocol = 'grpc'): string {
+    if (protocol === 'petals') return this.#checkMultiaddr(address, peerIp);
     const parsed = parseHostPort(address);
     if (parsed === undefined)
       throw new DispatcherError('DSP_INVALID_ARGUMENT', 'address: must be HOST:PORT with a port from 1 to 65535', {
@@ -48,6 +51,20 @@ export class AddressPolicy {
       `address: ${parsed.host} is not the address this server connects from (${own}): advertise that one, or ask the operator to allow it (swarm.server_networks, swarm.server_addresses)`,
       { param: 'address' },
     );
+  }
+
+  #checkMultiaddr(address: string, peerIp: string): string {
+    if (parsePeerAddress(address) === undefined)
+      throw new DispatcherError(
+        'DSP_INVALID_ARGUMENT',
+        'address: must be /ip4/HOST/tcp/PORT/p2p/ID, the address of a PETALS server',
+        { param: 'address' },
+      );
+    const [, , host = '', , port = '', ...peer] = address.split('/');
+    const allowed = parseHostPort(this.check(formatHostPort({ host, port: Number(port) }), peerIp));
+    const dialled = allowed?.host ?? host;
+    const family = isIP(dialled) === 0 ? 'dns' : `ip${isIP(dialled)}`;
+    return `/${family}/${dialled}/tcp/${port}/${peer.join('/')}`;
   }
 
   #isInNetworks(host: string): boolean {

@@ -152,7 +152,7 @@ class JoinedServer implements MemberLink {
     }
     const { membership, model, addresses, swarm } = this.#deps;
     const registration = checkRegistration(
-      rawRegistration(hello, addresses.check(hello.address, peerIpOf(this.#stream.getPeer()))),
+      rawRegistration(hello, addresses.check(hello.address, peerIpOf(this.#stream.getPeer()), hello.protocol)),
       model,
     );
     const refusal = membership.whyRefused(registration, this.#deps.clock.nowMs());

@@ -59,8 +59,8 @@ export function checkRegistration(raw: RawRegistration, model: ServedModelFacts)
       'must be 1 to 63 letters, digits, dots, dashes or underscores, and begin with a letter or digit',
     );
   }
-  if (raw.protocol !== 'grpc') {
-    throw invalid('protocol', `'${shorten(raw.protocol)}' is not spoken here: use "grpc"`);
+  if (raw.protocol !== 'grpc' && raw.protocol !== 'petals') {
+    throw invalid('protocol', `'${shorten(raw.protocol)}' is not spoken here: use "grpc" or "petals"`);
   }
   if (raw.modelId !== model.id) {
     throw refused(

@@ -154,6 +154,7 @@ export class Swarm implements ChainAccess {
       return {
         serverId: hop.serverId,
         address: member.address,
+        protocol: member.protocol,
         firstBlock: hop.firstBlock,
         blockCount: hop.blockCount,
       };

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { createGrpcTransport } from '../../adapters/chain-transport/grpc/transport.ts';
 import { PrometheusMetrics } from '../../adapters/observability/metrics.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { systemClock } from '../../adapters/system/system-clock.ts';
@@ -22,6 +21,7 @@ import { Scheduler } from '../../domain/scheduling/scheduler.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { LanguageModel } from '../../language-model/open-language-model.ts';
 import { createIndependentPredictor } from '../../simulation/response-predictor.ts';
+import { connectPetals } from './connect-petals.ts';
 import { type Fronts, openFronts } from './open-fronts.ts';
 
 /** The arrival rate is averaged over about this long. */
@@ -131,7 +131,8 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     },
     planning,
   );
-  const transport = createGrpcTransport();
+  const petals = connectPetals(config, model, swarm, note('petals'));
+  const { transport } = petals;
   const journal = new RecentRequests(clock, JOURNAL_CAPACITY);
   const generateText = new GenerateText(
     {
@@ -186,12 +187,14 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
   );
   const addresses = await fronts.listen();
   const opened = fronts;
+  petals.start();
 
   return {
     ...addresses,
     shape,
     ready: readiness.promise,
     drain: async (graceMs) => {
+      petals.stop();
       swarm.stop();
       dispatcher.stopAccepting();
       opened.setServing(false);
@@ -199,13 +202,14 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     },
     reload: () => opened.reload(),
     stop: async () => {
+      petals.stop();
       swarm.stop();
       generateText.interruptAll(
         new DispatcherError('DSP_DRAINING', 'this dispatcher is shutting down', { retryAfterMs: 5_000 }),
       );
       leases.close();
       await opened.close(CLOSE_MS);
-      await transport.close();
+      await petals.close();
       dispatcher.close();
     },
   };
