@@ -12,6 +12,7 @@ import type {
 import type { LanguageModel } from '../ports/language-model.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
+import type { JobDescriptions } from './job-descriptions.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
 import type { RecentRequests } from './recent-requests.ts';
 import { RequestRecord } from './request-record.ts';
@@ -23,8 +24,6 @@ export interface GenerateTextOptions {
   readonly sessionTokens: number;
   readonly prefillChunkTokens: number;
   readonly stepTimeoutMs: number;
-  /** How long a request without a deadline of its own may wait for its turn, ms. */
-  readonly maxWaitMs: number;
   /** When the model was opened, for the models list. */
   readonly createdUnixSeconds: number;
 }
@@ -32,6 +31,7 @@ export interface GenerateTextOptions {
 export interface GenerateTextDependencies {
   readonly model: LanguageModel;
   readonly dispatcher: JobDispatcher;
+  readonly jobs: JobDescriptions;
   readonly chains: ChainAccess;
   readonly transport: ChainTransport;
   readonly telemetry: Telemetry;
@@ -100,10 +100,15 @@ export class GenerateText implements InferenceService {
     const records = checked.map(
       ({ request }) => new RequestRecord(clock, telemetry, journal.open(request.requestId, model.id)),
     );
-    const jobs = checked.map(({ request }) => ({
-      id: this.#deps.newId(),
-      deadlineMs: clock.nowMs() + Math.min(request.deadlineMs ?? Number.POSITIVE_INFINITY, this.#options.maxWaitMs),
-    }));
+    const jobs = checked.map(({ request, promptTokens, maxTokens }) =>
+      this.#deps.jobs.describe({
+        ...request,
+        id: this.#deps.newId(),
+        inputTokens: promptTokens.length,
+        maxOutputTokens: maxTokens,
+        limit: request.limits,
+      }),
+    );
     let tickets: readonly Promise<Ticket>[];
     try {
       tickets = dispatcher.acquireTogether(jobs, signal);
@@ -158,6 +163,10 @@ export class GenerateText implements InferenceService {
         planEpoch: ticket.epoch,
         hops: chains.resolveHops(ticket.chain),
         maxTokens: checked.promptTokens.length + checked.maxTokens,
+        prompt: {
+          tokens: checked.promptTokens.length,
+          steps: Math.ceil(checked.promptTokens.length / this.#options.prefillChunkTokens),
+        },
         stepTimeoutMs: this.#options.stepTimeoutMs,
       },
       signal,
