@@ -24,7 +24,7 @@ const DEFAULT_EMBEDDED_SERVERS = 4;
 const MAX_EMBEDDED_SERVERS = 64;
 
 /** An embedded swarm is somebody's terminal: Ctrl-C ends it within 3 s, requests that run included. */
-const EMBEDDED_GRACE_MS = 1_500;
+const EMBEDDED_GRACE_MS = 1_000;
 const CHILD_GRACE_MS = 1_000;
 
 /** `daisychain serve`: the dispatcher, and with `--embedded-swarm` block servers beside it. */
