@@ -3,7 +3,6 @@ import type { ModelShape } from '../domain/model/model.ts';
 import type { Server } from '../domain/model/server.ts';
 import type { Span } from '../domain/model/span.ts';
 import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
-import { communicationSeconds, computationSecondsPerBlock } from '../domain/planning/service-times.ts';
 import { ConfigError } from './config-error.ts';
 import { describeFileIssues, parseDocument } from './document.ts';
 import { type modelSchema, type serverSchema, swarmFields, workloadSchema } from './swarm-schema.ts';
@@ -65,67 +64,15 @@ export function toSwarm(
         `(${MAX_SERVER_BLOCKS}); plan a part of the swarm`,
     );
   }
-  const pinnedSpans = new Map<string, Span>();
-  const speeds = new Map<string, SharedServerSpeeds>();
-  const positions = new Map<string, number>();
-  const servers = input.servers.map((server, index): Server => {
-    const path = `servers[${index}]`;
-    const taken = positions.get(server.id);
-    if (taken !== undefined) refuse(`${path}.id: "${server.id}" is the id of servers[${taken}] too; give each its own`);
-    positions.set(server.id, index);
-    if (server.pinned_span !== undefined) {
-      const span = { firstBlock: server.pinned_span.first_block, blockCount: server.pinned_span.block_count };
-      if (span.firstBlock + span.blockCount > model.blockCount) {
-        refuse(`${path}.pinned_span: must end within the model's ${model.blockCount} blocks`);
-      }
-      pinnedSpans.set(server.id, span);
-    }
-    if (server.communication_seconds !== undefined && server.computation_seconds_per_block !== undefined) {
-      return {
-        id: server.id,
-        memoryBytes: server.memory_bytes,
-        communicationSeconds: server.communication_seconds,
-        computationSecondsPerBlock: server.computation_seconds_per_block,
-      };
-    }
-    if (workload === undefined) {
-      return refuse(
-        `workload: missing, and ${path} gives speeds; add workload: {"input_tokens": 2000, "output_tokens": 20}`,
-      );
-    }
-    const serverSpeeds = toSpeeds(server);
-    speeds.set(server.id, serverSpeeds);
-    if (serverSpeeds.bandwidthBytesPerSecond !== undefined && input.model.hidden_bytes_per_token === undefined) {
-      refuse(
-        `model.hidden_bytes_per_token: missing, and ${path}.bandwidth_bytes_per_second needs it; ` +
-          'give the hidden size times the bytes of one number',
-      );
-    }
-    const tokens = { inputTokens: workload.input_tokens, outputTokens: workload.output_tokens };
-    const perBlock = computationSecondsPerBlock(serverSpeeds, tokens);
-    if (!(perBlock > 0)) {
-      refuse(
-        `${path}: its speeds make a block of one request take no time; give overhead_seconds_per_block, ` +
-          'prefill_seconds_per_token_per_block or decode_seconds_per_token_per_block',
-      );
-    }
-    return {
-      id: server.id,
-      memoryBytes: server.memory_bytes,
-      communicationSeconds: communicationSeconds(serverSpeeds, tokens, input.model.hidden_bytes_per_token ?? 0),
-      computationSecondsPerBlock: perBlock,
-    };
-  });
+  const tokens = workload && { inputTokens: workload.input_tokens, outputTokens: workload.output_tokens };
+  const hiddenBytesPerToken = input.model.hidden_bytes_per_token;
   return {
     model,
     arrivalRatePerSecond: input.arrival_rate_per_second,
     maxLoad: input.max_load,
-    servers,
-    pinnedSpans,
-    speeds,
-    workload:
-      workload === undefined ? undefined : { inputTokens: workload.input_tokens, outputTokens: workload.output_tokens },
-    hiddenBytesPerToken: input.model.hidden_bytes_per_token ?? 0,
+    ...toServers(input.servers, { model, workload: tokens, hiddenBytesPerToken, refuse }),
+    workload: tokens,
+    hiddenBytesPerToken: hiddenBytesPerToken ?? 0,
     sessionTokens: input.model.session_tokens,
   };
 }
@@ -137,16 +84,4 @@ function toModelShape(model: z.output<typeof modelSchema>, refuse: (problem: str
     refuse('model.session_tokens: times cache_bytes_per_token_per_block is beyond 2^53 bytes; check the units');
   }
   return { id: model.id, blockCount: model.block_count, blockBytes: model.block_bytes, cacheBytesPerBlock };
-}
-
-function toSpeeds(server: z.output<typeof serverSchema>): SharedServerSpeeds {
-  return {
-    rttSeconds: server.rtt_seconds ?? 0,
-    overheadSeconds: server.overhead_seconds ?? 0,
-    overheadSecondsPerBlock: server.overhead_seconds_per_block ?? 0,
-    prefillSecondsPerTokenPerBlock: server.prefill_seconds_per_token_per_block ?? 0,
-    decodeSecondsPerTokenPerBlock: server.decode_seconds_per_token_per_block ?? 0,
-    bandwidthBytesPerSecond: server.bandwidth_bytes_per_second,
-    concurrencySlope: server.concurrency_slope ?? 1,
-  };
 }

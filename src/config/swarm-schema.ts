@@ -6,7 +6,8 @@ const MAX_SERVERS = 10_000;
 const MAX_BLOCKS = 4_096;
 const MAX_TOKENS = 10_000_000;
 const MAX_SECONDS = 1_000_000;
-const MIN_SECONDS = 1e-9;
+/** The least time that a block of one request takes. */
+export const MIN_SECONDS = 1e-9;
 
 const bytes = (): z.ZodNumber =>
   z

@@ -10,6 +10,8 @@ export interface LiveChains {
   readonly chains: readonly Chain[];
   /** Whole cache slots of each server beside its blocks. */
   readonly serverSlots: ReadonlyMap<string, number>;
+  /** Bytes of each server beside its blocks. */
+  readonly serverCacheBytes: ReadonlyMap<string, number>;
 }
 
 /**
@@ -22,5 +24,13 @@ export function composeLiveChains(model: ModelShape, servers: readonly Server[],
   const placement = indexPlacement(swarm, hosted);
   const chains = nameChains(swarm, composeChains(swarm, placement) ?? []);
   const slots = cacheSlots(swarm, placement);
-  return { chains, serverSlots: new Map(servers.map((server, j) => [server.id, slots[j] ?? 0])) };
+  return {
+    chains,
+    serverSlots: new Map(servers.map((server, j) => [server.id, slots[j] ?? 0])),
+    serverCacheBytes: new Map(
+      servers.map(({ id, memoryBytes }, j) => {
+        return [id, Math.max(0, memoryBytes - model.blockBytes * (placement.blockCount[j] ?? 0))];
+      }),
+    ),
+  };
 }

@@ -1,3 +1,4 @@
+import type { Span } from '../model/span.ts';
 import type { Rng } from '../shared/rng.ts';
 import type { IndexedPlacement, IndexedSwarm } from './indexed-swarm.ts';
 import type { PlanJudge } from './plan-judge.ts';
@@ -45,24 +46,34 @@ function neighbour(swarm: IndexedSwarm, placement: IndexedPlacement, rng: Rng): 
     Math.floor((swarm.memoryBytes[j] ?? 0) / (swarm.blockBytes + swarm.cacheBytesPerBlock)),
   );
   if (most < 1) return undefined;
+  const first = placement.firstBlock[j] ?? 0;
   const held = placement.blockCount[j] ?? 0;
-  const kind = held === 0 ? 'bring in' : (['move', 'move', 'resize', 'take out'] as const)[pick(4)];
-  const count = kind === 'move' ? held : kind === 'take out' ? 0 : 1 + pick(most);
   const boundary = boundaryOf(swarm, placement, pick(swarm.serverIds.length), pick(2) === 1);
-  const isStart = pick(2) === 1;
-  const wanted = isStart ? boundary : boundary - count;
-  const firstBlock =
-    kind === 'resize' && !isStart
-      ? (placement.firstBlock[j] ?? 0) + held - count
-      : kind === 'resize'
-        ? (placement.firstBlock[j] ?? 0)
-        : wanted;
-  const first = Math.max(0, Math.min(firstBlock, swarm.blockCount - count));
-  if (count === held && first === placement.firstBlock[j]) return undefined;
-  const changed = { firstBlock: placement.firstBlock.slice(), blockCount: placement.blockCount.slice() };
-  changed.firstBlock[j] = count === 0 ? 0 : first;
-  changed.blockCount[j] = count;
-  return changed;
+  const atStart = pick(2) === 1;
+  /** A span of `count` blocks that starts or ends at a boundary of another server. */
+  const moved = (count: number): Span => ({ firstBlock: atStart ? boundary : boundary - count, blockCount: count });
+  if (held === 0) return withSpan(swarm, placement, j, moved(1 + pick(most)));
+  const move = pick(4);
+  if (move === 0) return withSpan(swarm, placement, j, { firstBlock: 0, blockCount: 0 });
+  if (move < 3) return withSpan(swarm, placement, j, moved(held));
+  const count = 1 + pick(most);
+  return withSpan(swarm, placement, j, { firstBlock: atStart ? first : first + held - count, blockCount: count });
+}
+
+/** The placement with server j's span replaced, pushed into the model where it sticks out; undefined when it is the same. */
+function withSpan(
+  swarm: IndexedSwarm,
+  placement: IndexedPlacement,
+  j: number,
+  span: Span,
+): IndexedPlacement | undefined {
+  const first = Math.max(0, Math.min(span.firstBlock, swarm.blockCount - span.blockCount));
+  if (span.blockCount === placement.blockCount[j] && first === placement.firstBlock[j]) return undefined;
+  const firstBlock = placement.firstBlock.slice();
+  const blockCount = placement.blockCount.slice();
+  firstBlock[j] = first;
+  blockCount[j] = span.blockCount;
+  return { firstBlock, blockCount };
 }
 
 /** Where another server's span starts or ends; the model's own start or end where that server holds nothing. */
