@@ -5,7 +5,9 @@ import type { Span } from '../domain/model/span.ts';
 import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
 import { ConfigError } from './config-error.ts';
 import { describeFileIssues, parseDocument } from './document.ts';
-import { type modelSchema, type serverSchema, swarmFields, workloadSchema } from './swarm-schema.ts';
+import type { modelSchema } from './swarm-schema.ts';
+import { swarmFields, workloadSchema } from './swarm-schema.ts';
+import { toServers } from './swarm-servers.ts';
 
 /** Servers times blocks of one swarm: what keeps a plan to seconds. */
 const MAX_SERVER_BLOCKS = 1_000_000;
