@@ -177,6 +177,18 @@ const planner = z.strictObject({
     .describe('requests per second planned for when fewer arrive'),
   workload_input_tokens: count(1, 1_048_576).default(256).describe('prompt length of the typical request'),
   workload_output_tokens: count(1, 1_048_576).default(128).describe('output length of the typical request'),
+  workload_samples: count(1, 1_000_000)
+    .default(50)
+    .describe('requests after which their measured mean lengths replace workload_*_tokens'),
+  drift_threshold: z
+    .number()
+    .min(0.01)
+    .max(10)
+    .default(0.25)
+    .describe('share by which the arrival rate or the mean lengths must change for another look at the plan'),
+  drift_check_seconds: seconds(0.1, 3600)
+    .default(10)
+    .describe('how often they, and the measured speeds of servers, are compared with what was planned for'),
   overhead_seconds: seconds(0, 60)
     .default(0.001)
     .describe('fixed cost of one message to a server, beside its round trip'),

@@ -2,6 +2,24 @@ import type { Chain } from '../../domain/model/chain.ts';
 import type { DispatcherError } from '../../domain/shared/errors.ts';
 import type { TransportHop } from '../ports/chain-transport.ts';
 
+/** A request that ended by itself, and what its generated tokens took at each hop. */
+export interface ServedRequest {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly hops: readonly ServedHop[];
+}
+
+/** What one server did for the tokens that a request generated after the first: one step a token. */
+export interface ServedHop {
+  readonly serverId: string;
+  readonly blockCount: number;
+  readonly steps: number;
+  /** Round trips of those steps together. */
+  readonly roundTripSeconds: number;
+  /** Other requests that were on the server, divided by the hops of the chain: how many of their steps were in the way. */
+  readonly others: number;
+}
+
 /** What running a request needs to know of the swarm. */
 export interface ChainAccess {
   /** Chains that accept requests now, fastest first. */
@@ -15,6 +33,8 @@ export interface ChainAccess {
   reportFailure(error: DispatcherError): void;
   /** A chain served a whole request in so many seconds. */
   reportService(chainId: string, seconds: number): void;
+  /** What a request asked for, and how fast its servers were. */
+  reportRequest(served: ServedRequest): void;
   /** The reasons why no plan serves, empty when one does. */
   unreadyReasons(): readonly string[];
   /** What is wrong with a plan that serves all the same. */

@@ -100,14 +100,14 @@ export class LiveSwarmView implements SwarmView {
     const members = membership.members();
     const { inForce, epoch } = swarm.plan;
     return {
-      chains: scheduler.chains.map(({ chain, busy }) => ({
+      chains: scheduler.chains.map(({ chain, busy, tokens }) => ({
         id: chain.id,
         slots: chain.slots,
         slotsInUse: busy,
         plannedServiceSeconds: chain.serviceSeconds,
         measuredServiceSeconds: swarm.measuredServiceSeconds(chain.id),
         cacheTokens: chain.slots * sessionTokens,
-        cacheTokensInUse: busy * sessionTokens,
+        cacheTokensInUse: scheduler.cache === 'tokens' ? tokens : busy * sessionTokens,
       })),
       runningRequests: scheduler.runningCount,
       queueLength: scheduler.queueLength,

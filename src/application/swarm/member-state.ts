@@ -4,6 +4,8 @@ import { containsSpan, type Span } from '../../domain/model/span.ts';
 import {
   communicationSeconds,
   computationSecondsPerBlock,
+  oneWaySeconds,
+  stepSeconds,
   type TokenWorkload,
 } from '../../domain/planning/service-times.ts';
 import { type DispatcherError, isServerFault } from '../../domain/shared/errors.ts';
@@ -19,23 +21,41 @@ export interface ServiceTimeTerms {
 
 /** A member, or what one would be, as the planner sees it. */
 export function plannableServer(
-  member: Pick<Member, 'serverId' | 'memoryBytes' | 'speeds'>,
+  member: Pick<Member, 'serverId' | 'memoryBytes' | 'speeds'> & Partial<Pick<Member, 'pace'>>,
   terms: ServiceTimeTerms,
 ): Server {
   const speeds = { ...member.speeds, overheadSeconds: terms.overheadSeconds };
+  const pace = member.pace ?? 1;
   return {
     id: member.serverId,
     memoryBytes: member.memoryBytes,
-    communicationSeconds: communicationSeconds(speeds, terms.workload, terms.hiddenBytesPerToken),
-    computationSecondsPerBlock: computationSecondsPerBlock(speeds, terms.workload),
+    communicationSeconds: pace * communicationSeconds(speeds, terms.workload, terms.hiddenBytesPerToken),
+    computationSecondsPerBlock: pace * computationSecondsPerBlock(speeds, terms.workload),
   };
+}
+
+/**
+ * Seconds that `steps` generated tokens of one request spend at a member, by what it declares of itself.
+ * @param others sessions whose steps are in its way, on average >= 0
+ */
+export function expectedDecodeSeconds(
+  member: Pick<Member, 'speeds'>,
+  terms: ServiceTimeTerms,
+  blocks: number,
+  steps: number,
+  others: number,
+): number {
+  const speeds = { ...member.speeds, overheadSeconds: terms.overheadSeconds };
+  const travel = 2 * oneWaySeconds(speeds, 1, terms.hiddenBytesPerToken);
+  const compute = stepSeconds(speeds, blocks, 1, false);
+  return steps * (travel + compute * (1 + speeds.concurrencySlope * others));
 }
 
 /** Why a member does not serve, in words for operators; undefined when it does. */
 export function whyNotServing(member: Member): string | undefined {
   const { serverId, assigned, exclusion } = member;
   if (exclusion !== undefined) return `${serverId} is excluded: ${exclusion.reason}`;
-  if (member.isDraining) return `${serverId} is leaving`;
+  if (member.isDraining) return `${serverId} is draining: it gets no new work`;
   if (member.ready !== undefined) return undefined;
   if (assigned === undefined) return `${serverId} waits for a plan`;
   if (assigned.span.blockCount === 0) return `${serverId} has no part in the plan`;
@@ -71,4 +91,9 @@ export function newBlocks(before: Span | undefined, after: Span): number {
     Math.min(before.firstBlock + before.blockCount, after.firstBlock + after.blockCount) -
     Math.max(before.firstBlock, after.firstBlock);
   return after.blockCount - Math.max(0, shared);
+}
+
+/** Whether a heartbeat says anything of the cache: a server that runs nothing and has none free does not count it. */
+export function tellsOfCache(report: { readonly cacheBytesFree: number; readonly sessions: number }): boolean {
+  return report.cacheBytesFree > 0 || report.sessions > 0;
 }

@@ -4,13 +4,13 @@ import type { FeasiblePlan, PlanningResult } from '../../domain/model/plan.ts';
 import type { Span } from '../../domain/model/span.ts';
 import { makePlan } from '../../domain/planning/make-plan.ts';
 import { decideReplan } from '../../domain/planning/replan-decision.ts';
-import { plannableServer } from './member-state.ts';
+import { plannableServer, type ServiceTimeTerms } from './member-state.ts';
 import type { PlanDecision, SwarmDependencies, SwarmOptions } from './swarm-parts.ts';
 
 export interface PlanningRound {
   /** What the planner says; infeasible: nothing is changed. */
   readonly result: PlanningResult;
-  readonly decision: Omit<PlanDecision, 'atMs'> | undefined;
+  readonly decision: Omit<PlanDecision, 'atMs' | 'cause'> | undefined;
   /** Spans to order, in waves; empty when nothing changes. */
   readonly moves: readonly PlacedSpan[];
 }
@@ -18,6 +18,7 @@ export interface PlanningRound {
 export interface PlanningInput {
   readonly model: SwarmDependencies['model'];
   readonly options: SwarmOptions;
+  readonly serviceTimes: ServiceTimeTerms;
   /** Members that may take part, sorted by id. */
   readonly eligible: readonly Member[];
   readonly arrivalRatePerSecond: number;
@@ -31,7 +32,7 @@ export interface PlanningInput {
  */
 export function planMembers(input: PlanningInput): PlanningRound {
   const { model, options, eligible, arrivalRatePerSecond } = input;
-  const servers = eligible.map((member) => plannableServer(member, options.serviceTimes));
+  const servers = eligible.map((member) => plannableServer(member, input.serviceTimes));
   const pinned = eligible.filter((member) => member.isPinned && member.hosted !== undefined);
   const snapshot = {
     model,

@@ -73,6 +73,17 @@ export class Rollout {
     this.#secondsPerBlock += NEWEST_WEIGHT * (seconds - this.#secondsPerBlock);
   }
 
+  /** Servers whose loads are measured now. */
+  loadingServers(): readonly string[] {
+    return [...this.#loading.keys()];
+  }
+
+  /** It can only begin now. */
+  loadPostponed(serverId: string, nowMs: number): void {
+    const load = this.#loading.get(serverId);
+    if (load !== undefined) this.#loading.set(serverId, { ...load, sinceMs: nowMs });
+  }
+
   forget(serverId: string): void {
     this.#pending.delete(serverId);
     this.#loading.delete(serverId);

@@ -1,4 +1,5 @@
 import type { Membership } from '../../domain/membership/membership.ts';
+import type { StaleReason } from '../../domain/membership/membership-effects.ts';
 import type { Chain } from '../../domain/model/chain.ts';
 import type { ModelShape } from '../../domain/model/model.ts';
 import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../../domain/model/plan.ts';
@@ -22,7 +23,20 @@ export interface SwarmOptions {
   /** Serving servers that may be out of service for a move at once, >= 1. */
   readonly movesAtOnce: number;
   readonly arrivalRateFloor: number;
+  /** Its workload counts until enough requests were seen. */
   readonly serviceTimes: ServiceTimeTerms;
+  /** Requests after which their measured lengths replace the configured ones, >= 1. */
+  readonly workloadSamples: number;
+  /** Share by which the arrival rate or the lengths must change for another look at the plan, > 0. */
+  readonly driftThreshold: number;
+  /** Time constant of the arrival rate's estimate, seconds. */
+  readonly rateWindowSeconds: number;
+  /** How often demand and speeds are compared with what was planned for, ms > 0. */
+  readonly lookIntervalMs: number;
+  /** How long requests on a draining server may take before it may go, ms. */
+  readonly drainGraceMs: number;
+  /** Servers whose speeds are remembered at most. */
+  readonly serverLimit: number;
   /** A server that refuses blocks it was told this recently has not caught up yet: no fault, ms. */
   readonly settleMs: number;
 }
@@ -43,6 +57,8 @@ export interface SwarmDependencies {
 export interface PlanDecision {
   readonly kind: 'keep' | 'change';
   readonly reason: string;
+  /** What made the plan stale. */
+  readonly cause: StaleReason;
   readonly atMs: number;
   /** Summed response time of the horizon's requests, seconds; undefined for `keep` and where it has no bound. */
   readonly gainSeconds: number | undefined;

@@ -174,6 +174,13 @@ export class Membership {
     });
   }
 
+  /** The server could not begin to load before now. */
+  postponeLoad(serverId: string, nowMs: number): void {
+    const member = this.#members.get(serverId);
+    if (member?.assigned === undefined || !isLoading(member)) return;
+    this.#members.set(serverId, { ...member, assigned: { ...member.assigned, assignedMs: nowMs } });
+  }
+
   /** The server accepts sessions for the span. Anything but the span last told is ignored. */
   spanReady(
     serverId: string,
