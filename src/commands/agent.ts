@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import type { Logger } from 'pino';
 import { startBlockService } from '../adapters/block-service/server.ts';
 import { createLogger, LOG_LEVELS } from '../adapters/observability/logger.ts';
-import { grpcSwarmRegistry } from '../adapters/registry-client/swarm-registry-client.ts';
+import { createGrpcSwarmRegistry, type RegistryTls } from '../adapters/registry-client/swarm-registry-client.ts';
 import { systemClock } from '../adapters/system/system-clock.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../adapters/wire/address.ts';
 import type { BlockHost, MeasuredSpeed } from '../application/ports/block-host.ts';
@@ -12,10 +12,13 @@ import { type MembershipListener, SwarmMembership } from '../application/server/
 import { createBlockHost } from '../block-server/create-block-host.ts';
 import type { DispatcherError } from '../domain/shared/errors.ts';
 import { createRng } from '../domain/shared/rng.ts';
-import { locateModel, modelCacheFolder } from '../language-model/weights/locate-model.ts';
+import { modelCacheFolder } from '../language-model/weights/locate-model.ts';
 import { type AgentFlags, addLabel, parseByteCount, parseDeclaredSpeed, parseThreadCount } from './agent-flags.ts';
 import { type CommandIo, UsageError } from './command-io.ts';
+import { isOffline, obtainModel } from './obtain-model.ts';
+import { listenForStop } from './stop-signal.ts';
 import { openSupervisorChannel, type SupervisorChannel } from './supervisor-channel.ts';
+import { readCertificate, readKeyPair } from './tls-files.ts';
 
 /** `daisychain agent`: a server of blocks that joins a dispatcher and hosts what it is told to. */
 export function buildAgentCommand(io: CommandIo): Command {
@@ -24,7 +27,7 @@ export function buildAgentCommand(io: CommandIo): Command {
       'Runs a server of transformer blocks: joins a dispatcher, hosts the span it is given, and serves it until stopped.',
     )
     .requiredOption('--dispatcher <host:port>', "the dispatcher's gRPC address")
-    .requiredOption('--model <id|folder>', 'the model whose blocks it can host')
+    .requiredOption('--model <id|folder>', 'the model whose blocks it can host; fetched unless it is here')
     .requiredOption(
       '--memory-bytes <bytes>',
       'memory for blocks and caches together, such as 4000000000, 512MiB or 2.5GB',
@@ -42,6 +45,9 @@ export function buildAgentCommand(io: CommandIo): Command {
       'where the dispatcher reaches it, if not at the address it listens on; port 0 stands for the same port',
     )
     .option('--join-token <token>', 'the token that the dispatcher asks for; also DAISYCHAIN_JOIN_TOKEN')
+    .option('--tls-ca <file>', "PEM file with the authority of the dispatcher's certificate: join over TLS")
+    .option('--tls-cert <file>', 'PEM file with the certificate of this server, where the dispatcher asks for one')
+    .option('--tls-key <file>', 'PEM file with the key of that certificate')
     .option('--threads <count>', 'threads of one matrix product', parseThreadCount, 1)
     .option(
       '--declare-speed <overhead,prefill,decode>',
@@ -65,19 +71,23 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
   const listen = addressFlag('--listen', flags.listen, 0);
   addressFlag('--dispatcher', flags.dispatcher, 1);
   const advertise = flags.advertise === undefined ? undefined : addressFlag('--advertise', flags.advertise, 0);
+  const tls = tlsFlags(flags);
   const logger = createLogger({ level: flags.logLevel, destination: io.stderr }).child({
     component: 'agent',
     serverId: flags.serverId,
   });
 
-  const stop = stopRequest();
+  const stop = listenForStop();
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {});
   let host: (BlockHost & { close(): Promise<void> }) | undefined;
   let service: { readonly address: string; close(): Promise<void> } | undefined;
   let membership: SwarmMembership | undefined;
   try {
-    const modelPath = await locateModel(flags.model, modelCacheFolder(io.env));
+    const cacheFolder = modelCacheFolder(io.env);
+    const wish = { model: flags.model, cacheFolder, isOffline: isOffline(io.env), signal: stop.signal };
+    const modelPath = await Promise.race([obtainModel(wish, io).catch(unlessStopped(stop.signal)), stop.received]);
+    if (modelPath === undefined) return;
     host = await createBlockHost({
       modelPath,
       memoryBytes: flags.memoryBytes,
@@ -85,7 +95,7 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
       onFailure: failure.reject,
     });
     service = await startBlockService({ host, listen, logger });
-    const speed = await Promise.race([speedOf(host, flags, channel), stop.promise, failure.promise]);
+    const speed = await Promise.race([speedOf(host, flags, channel), stop.received, failure.promise]);
     if (speed === undefined) return;
     const bound = parseHostPort(service.address) ?? listen;
     const address = formatHostPort(
@@ -104,7 +114,7 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
         weightsDigest: host.weightsDigest,
       },
       {
-        registry: grpcSwarmRegistry,
+        registry: createGrpcSwarmRegistry(tls),
         host,
         hosting: new SpanHosting(host, flags.memoryBytes),
         clock: systemClock,
@@ -117,13 +127,20 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
     );
     membership.start();
     logger.info({ address, modelId: host.modelId, ...speed }, 'serving');
-    await Promise.race([stop.promise, failure.promise]);
+    await Promise.race([stop.received, failure.promise]);
   } finally {
     stop.release();
     await membership?.leave('the server was stopped');
     await service?.close();
     await host?.close();
   }
+}
+
+/** A fetching that Ctrl-C broke off is no failure. */
+function unlessStopped(signal: AbortSignal): (error: unknown) => undefined {
+  return (error) => {
+    if (!signal.aborted) throw error;
+  };
 }
 
 async function speedOf(host: BlockHost, flags: AgentFlags, channel: SupervisorChannel): Promise<MeasuredSpeed> {
@@ -135,21 +152,6 @@ async function speedOf(host: BlockHost, flags: AgentFlags, channel: SupervisorCh
   channel.send({ type: 'measured' });
   await turn;
   return speed;
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process as usual. */
-function stopRequest(): { readonly promise: Promise<undefined>; release(): void } {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const stop = (): void => resolve(undefined);
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  return {
-    promise,
-    release: () => {
-      process.off('SIGTERM', stop);
-      process.off('SIGINT', stop);
-    },
-  };
 }
 
 function membershipLog(
@@ -167,6 +169,23 @@ function membershipLog(
     spanOrdered: (epoch, firstBlock, blockCount) => logger.info({ epoch, firstBlock, blockCount }, 'loading blocks'),
     spanReady: (epoch) => logger.info({ epoch }, 'blocks ready'),
     spanFailed: (epoch, reason) => logger.error({ epoch, reason }, 'blocks not loaded'),
+  };
+}
+
+/** @throws UsageError naming the flag */
+function tlsFlags({ tlsCa, tlsCert, tlsKey }: AgentFlags): RegistryTls | undefined {
+  if ((tlsCert === undefined) !== (tlsKey === undefined))
+    throw new UsageError(tlsCert === undefined ? '--tls-key: needs --tls-cert' : '--tls-cert: needs --tls-key');
+  if (tlsCa === undefined) {
+    if (tlsCert !== undefined) throw new UsageError('--tls-cert: needs --tls-ca, which turns TLS on');
+    return undefined;
+  }
+  return {
+    ca: readCertificate('--tls-ca', tlsCa),
+    identity:
+      tlsCert === undefined || tlsKey === undefined
+        ? undefined
+        : readKeyPair({ param: '--tls-cert', file: tlsCert }, { param: '--tls-key', file: tlsKey }),
   };
 }
 

@@ -1,9 +1,8 @@
 import { Command } from 'commander';
 import { modelCacheFolder } from '../language-model/weights/locate-model.ts';
 import { KNOWN_MODELS } from '../language-model/weights/pull/known-models.ts';
-import { pullModel } from '../language-model/weights/pull-model.ts';
 import type { CommandIo } from './command-io.ts';
-import { createProgressBar } from './progress-bar.ts';
+import { fetchModel, isOffline } from './obtain-model.ts';
 
 /** `daisychain pull`: fetches a model into the cache, so that serving it needs no network. */
 export function buildPullCommand(io: CommandIo): Command {
@@ -23,27 +22,17 @@ Environment:
 }
 
 async function pull(model: string, io: CommandIo): Promise<void> {
-  const bar = createProgressBar(io.stderr);
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt);
   try {
-    const pulled = await pullModel({
-      model,
-      cacheFolder: modelCacheFolder(io.env),
-      isOffline: io.env['DAISYCHAIN_OFFLINE'] === '1' || io.env['DAISYCHAIN_OFFLINE'] === 'true',
-      env: io.env,
-      signal: interrupted.signal,
-      onNote: (line) => {
-        bar.clear();
-        io.stderr.write(`${line}\n`);
-      },
-      onProgress: ({ file, bytes, totalBytes }) => bar.show(file, bytes, totalBytes),
-    });
-    bar.clear();
+    const cacheFolder = modelCacheFolder(io.env);
+    const pulled = await fetchModel(
+      { model, cacheFolder, isOffline: isOffline(io.env), signal: interrupted.signal },
+      io,
+    );
     io.stdout.write(`${pulled.id} ${pulled.wasFetched ? 'is now' : 'was already'} in ${pulled.path}\n`);
   } finally {
-    bar.clear();
     process.off('SIGINT', interrupt);
   }
 }

