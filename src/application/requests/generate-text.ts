@@ -192,7 +192,7 @@ export class GenerateText implements InferenceService {
       if (request.echo === true)
         yield { kind: 'prompt', text: model.decode(promptTokens), tokens: promptTokens.map((token) => ({ token })) };
       for await (const event of tokens) {
-        running.record.observe(event, promptTokens.length);
+        running.observe(event, promptTokens.length);
         yield event;
         running.record.story?.tokenTaken();
       }

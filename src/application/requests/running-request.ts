@@ -1,8 +1,10 @@
 import type { CompletionOutcome } from '../../domain/model/job.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { ChainSession } from '../ports/chain-transport.ts';
+import type { GenerationEvent } from '../ports/inference.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
+import { DecodeTimes } from './decode-times.ts';
 import type { Ticket } from './job-dispatcher.ts';
 import type { RequestRecord } from './request-record.ts';
 
@@ -23,6 +25,8 @@ export class RunningRequest {
   readonly #abort = new AbortController();
   readonly #client: AbortSignal;
   #session: ChainSession | undefined;
+  /** Since the first token. */
+  #decode: DecodeTimes | undefined;
   #isFinished = false;
   /** Why it was ended from outside, if it was. */
   #endedBy: DispatcherError | undefined;
@@ -51,6 +55,29 @@ export class RunningRequest {
     if (!this.#isFinished) return;
     session.close();
     throw new DispatcherError('DSP_CANCELLED', 'the client left while its chain was opened');
+  }
+
+  /** What the request brought forth. */
+  observe(event: GenerationEvent, promptTokens: number): void {
+    this.record.observe(event, promptTokens);
+    if (event.kind === 'token' && this.#session !== undefined) this.#decode ??= new DecodeTimes(this.#session);
+    if (event.kind === 'end') this.#served(promptTokens, event.completionTokens);
+  }
+
+  /** Whether it holds cache of a server. */
+  runsOn(serverId: string): boolean {
+    return this.#ticket.chain.hops.some((hop) => hop.serverId === serverId);
+  }
+
+  #served(promptTokens: number, completionTokens: number): void {
+    const { chains, running } = this.#deps;
+    const concurrency = (serverId: string): number => {
+      let requests = 0;
+      for (const request of running) if (request.runsOn(serverId)) requests += 1;
+      return requests;
+    };
+    const hops = this.#decode?.hops(this.#ticket.chain, concurrency) ?? [];
+    chains.reportRequest({ promptTokens, completionTokens, hops });
   }
 
   /** Ends the request for a failure and returns what its client is told. */

@@ -3,6 +3,7 @@ import type { ChainSession, ChainTransport } from '../../../../src/application/p
 import type { GenerationEvent, GenerationRequest } from '../../../../src/application/ports/inference.ts';
 import type { ChainAccess } from '../../../../src/application/requests/chain-access.ts';
 import { GenerateText } from '../../../../src/application/requests/generate-text.ts';
+import { JobDescriptions } from '../../../../src/application/requests/job-descriptions.ts';
 import { JobDispatcher } from '../../../../src/application/requests/job-dispatcher.ts';
 import { RecentRequests } from '../../../../src/application/requests/recent-requests.ts';
 import { chainId } from '../../../../src/domain/model/chain.ts';
@@ -73,6 +74,7 @@ describe('generating text', () => {
       chains: [CHAIN],
       resolveHops: () => [{ serverId: 's', address: '127.0.0.1:1', firstBlock: 0, blockCount: 6 }],
       reportFailure: (error) => failures.push(error.code),
+      reportRequest: () => undefined,
       reportService: () => undefined,
       unreadyReasons: () => [],
       warnings: () => [],
@@ -84,6 +86,13 @@ describe('generating text', () => {
       {
         model,
         dispatcher,
+        jobs: new JobDescriptions(clock, {
+          sessionTokens: 512,
+          granularityTokens: 1,
+          typicalWorkload: { inputTokens: 10, outputTokens: 5 },
+          overheadSeconds: 0,
+          maxWaitMs: 60_000,
+        }),
         chains,
         transport,
         telemetry,
@@ -92,7 +101,7 @@ describe('generating text', () => {
         log: () => undefined,
         journal: new RecentRequests(clock, 10),
       },
-      { sessionTokens: 512, prefillChunkTokens: 4, stepTimeoutMs: 1_000, maxWaitMs: 60_000, createdUnixSeconds: 0 },
+      { sessionTokens: 512, prefillChunkTokens: 4, stepTimeoutMs: 1_000, createdUnixSeconds: 0 },
     );
     return { scheduler, transport, telemetry, generate, failures };
   }

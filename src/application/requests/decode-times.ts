@@ -1,0 +1,38 @@
+import type { Chain } from '../../domain/model/chain.ts';
+import type { ChainSession, HopTiming } from '../ports/chain-transport.ts';
+import type { ServedHop } from './chain-access.ts';
+
+/**
+ * What the hops of a session took for generated tokens alone: one step each, and none waits behind
+ * another of the same request, as the pieces of a prompt do. So they tell how fast a server is.
+ */
+export class DecodeTimes {
+  readonly #session: ChainSession;
+  readonly #before: readonly HopTiming[];
+
+  /** To be made when the prompt has been processed. */
+  constructor(session: ChainSession) {
+    this.#session = session;
+    this.#before = session.hopTimings();
+  }
+
+  /** The steps since. Empty where hops were replaced meanwhile. @param concurrency requests on a server now, this one included */
+  hops(chain: Chain, concurrency: (serverId: string) => number): readonly ServedHop[] {
+    const after = this.#session.hopTimings();
+    if (after.length !== this.#before.length || after.length !== chain.hops.length) return [];
+    return chain.hops.flatMap(({ serverId, blockCount }, index): ServedHop[] => {
+      const from = this.#before[index];
+      const to = after[index];
+      if (from === undefined || to === undefined || from.serverId !== serverId || to.serverId !== serverId) return [];
+      return [
+        {
+          serverId,
+          blockCount,
+          steps: to.steps - from.steps,
+          roundTripSeconds: to.roundTripSeconds - from.roundTripSeconds,
+          others: Math.max(0, concurrency(serverId) - 1) / chain.hops.length,
+        },
+      ];
+    });
+  }
+}
