@@ -85,7 +85,7 @@ function readFile(file: string, settings: Settings): void {
     const text = readFileSync(file, 'utf8');
     if (Buffer.byteLength(text) > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES} bytes`);
     // JSON is a subset of YAML 1.2, so one parser reads both.
-    document = parseYaml(text, { maxAliasCount: 100, prettyErrors: true });
+    document = parseYaml(text, { maxAliasCount: 100, prettyErrors: true, logLevel: 'error' });
   } catch (error) {
     throw new ConfigError(`--config ${file}: ${readingProblem(error)}`);
   }

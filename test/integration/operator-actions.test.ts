@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RequestTimesDocument } from '../../src/adapters/http/admin/request-schemas.ts';
+import type { PlanDocument } from '../../src/adapters/http/admin/schemas.ts';
 import type { OutlookDocument } from '../../src/adapters/http/admin/what-if-schemas.ts';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
@@ -63,7 +64,8 @@ describe('an operator', () => {
   });
 
   it('asks what a change would bring, which changes nothing', async () => {
-    const before = await (await swarm.get('/admin/v1/plan')).json();
+    const plan = async () => (await (await swarm.get('/admin/v1/plan')).json()) as PlanDocument;
+    const before = await plan();
     const now = await whatIf({});
     expect(now).toMatchObject({ feasible: true, reason: null });
     expect(now.response_seconds?.predicted).toBeGreaterThan(0);
@@ -86,7 +88,7 @@ describe('an operator', () => {
     const faster = await whatIf({ add_servers: [fresh] });
     expect(faster.chains[0]?.hops.map(({ server_id }) => server_id)).toEqual(['fresh']);
     expect(faster.total_slots).toBeGreaterThan(now.total_slots);
-    const after = await (await swarm.get('/admin/v1/plan')).json();
+    const after = await plan();
     expect({ ...after, age_seconds: 0, arrival_rate_per_second: 0 }).toEqual({
       ...before,
       age_seconds: 0,

@@ -168,7 +168,7 @@ async function answerStream(
         }
         let pause: Promise<void> | undefined;
         for (const chunk of answer.shape.chunks(answer.identity, index, piece, !hasBegun[index], options))
-          pause = stream.send(chunk) ?? pause;
+          pause = both(pause, stream.send(chunk));
         hasBegun[index] = true;
         return pause;
       },
@@ -196,6 +196,12 @@ async function answerStream(
     presence.settle();
   }
   return reply;
+}
+
+/** Ends with the later of two waits, and fails with either: none may fail unseen. */
+function both(one: Promise<void> | undefined, other: Promise<void> | undefined): Promise<void> | undefined {
+  if (one === undefined || one === other) return other;
+  return other === undefined ? one : Promise.all([one, other]).then(() => undefined);
 }
 
 /** The application names fields in its own words; the client gets the name that it wrote. */
