@@ -1,19 +1,21 @@
 import type { DeclaredSpeeds, Member, Registration } from '../../domain/membership/member.ts';
 import type { MembershipEffect, StaleReason } from '../../domain/membership/membership-effects.ts';
-import type { Chain } from '../../domain/model/chain.ts';
+import type { Chain, Hop } from '../../domain/model/chain.ts';
 import type { Span } from '../../domain/model/span.ts';
-import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { DispatcherError } from '../../domain/shared/errors.ts';
 import type { TransportHop } from '../ports/chain-transport.ts';
 import type { MemberLink } from '../ports/member-link.ts';
 import type { ServerLossReason } from '../ports/telemetry.ts';
 import type { ChainAccess, ServedRequest } from '../requests/chain-access.ts';
 import { DrainingServers } from './draining-servers.ts';
+import { hopAddresses } from './hop-addresses.ts';
 import { LiveDemand } from './live-demand.ts';
 import { MemberLinks } from './member-links.ts';
 import { explainUnready, isMembersFault, type ServiceTimeTerms, tellsOfCache } from './member-state.ts';
 import { PaceWatch } from './pace-watch.ts';
 import { planMembers } from './plan-members.ts';
 import { LOSS_REASON, REPLAN_REASON } from './reason-labels.ts';
+import { findReplacementHops } from './replacement-hops.ts';
 import { ReplanTimer } from './replan-timer.ts';
 import { ServingChains } from './serving-chains.ts';
 import { SpanOrders } from './span-orders.ts';
@@ -177,12 +179,7 @@ export class Swarm implements ChainAccess {
   }
 
   resolveHops(chain: Chain): readonly TransportHop[] {
-    return chain.hops.map(({ serverId, firstBlock, blockCount }) => {
-      const member = this.#deps.membership.get(serverId);
-      if (member === undefined)
-        throw new DispatcherError('DSP_SERVER_LOST', `${serverId} left before the request reached it`, { serverId });
-      return { serverId, address: member.address, firstBlock, blockCount };
-    });
+    return hopAddresses(this.#deps.membership, chain);
   }
 
   reportFailure(error: DispatcherError): void {
