@@ -102,7 +102,21 @@ function findBest(
   if (found === undefined) return undefined;
   if (policies.length === 1) return { plan: found.plan, objective };
   const left = judge.budget - found.judged;
-  return { plan: improvePlacement(swarm, found.plan, judge, left, createRng(1, 'placement')), objective };
+  const improved = improvePlacement(swarm, found.plan, judge, left, createRng(1, 'placement'));
+  return { plan: bestAtLast([improved, ...found.rivals], judge), objective };
+}
+
+/** The best of a few plans by the careful value, the first of equals: estimates that led here may have strayed. */
+function bestAtLast(plans: readonly [ReservedPlan, ...ReservedPlan[]], judge: PlanJudge): ReservedPlan {
+  let [best] = plans;
+  let bestValue = Number.POSITIVE_INFINITY;
+  for (const plan of plans) {
+    const value = judge.finalValue(plan.chains) ?? Number.POSITIVE_INFINITY;
+    if (value >= bestValue) continue;
+    best = plan;
+    bestValue = value;
+  }
+  return best;
 }
 
 function judgeOf(swarm: IndexedSwarm, snapshot: PlanningSnapshot): PlanJudge {

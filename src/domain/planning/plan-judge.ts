@@ -7,6 +7,8 @@ import { computeResponseBound } from './response-time-bounds.ts';
 export interface PlanJudge {
   /** Seconds; undefined when unstable. */
   value(chains: readonly IndexedChain[]): number | undefined;
+  /** The same with more care, for the few plans that are left at the end. */
+  finalValue(chains: readonly IndexedChain[]): number | undefined;
   /** No value lies below the fastest chain's service time. */
   readonly respectsServiceTime: boolean;
   /** Values that a search may ask for. */
@@ -20,8 +22,11 @@ const MAX_BUDGET = 1_000;
 
 /** Judges by a bound of the mean response time. */
 export function judgeByBound(swarm: IndexedSwarm, bound: 'lower' | 'upper', arrivalRatePerSecond: number): PlanJudge {
+  const value = (chains: readonly IndexedChain[]): number | undefined =>
+    computeResponseBound(bound, chains, arrivalRatePerSecond);
   return {
-    value: (chains) => computeResponseBound(bound, chains, arrivalRatePerSecond),
+    value,
+    finalValue: value,
     respectsServiceTime: true,
     budget: Math.min(
       MAX_BUDGET,
@@ -34,6 +39,7 @@ export function judgeByBound(swarm: IndexedSwarm, bound: 'lower' | 'upper', arri
 export function judgeByPrediction(swarm: IndexedSwarm, predictor: ResponsePredictor): PlanJudge {
   return {
     value: (chains) => predictor.estimate(nameChains(swarm, chains)),
+    finalValue: (chains) => predictor.predict(nameChains(swarm, chains)),
     respectsServiceTime: predictor.respectsServiceTime,
     budget: predictor.budget,
   };

@@ -11,6 +11,8 @@ export interface JudgedPlan {
   readonly value: number;
   /** Values asked of the judge on the way. */
   readonly judged: number;
+  /** Plans that may be as good within what an estimate strays: the best of each placement. */
+  readonly rivals: readonly ReservedPlan[];
 }
 
 /** Share of the values that goes into the grid; the rest looks between its best point and that one's neighbours. */
@@ -26,13 +28,15 @@ export function searchOnGrid(input: CandidateInput, judge: PlanJudge, budget: nu
   const varied = policies.filter(usesReservation).length;
   const perPolicy = Math.max(2, Math.floor((GRID_SHARE * budget) / Math.max(1, varied)));
   const grid = geometricGrid(Math.max(1, largestReservation(input.swarm)), perPolicy);
-  let best: (Omit<JudgedPlan, 'judged'> & { policy: SinglePlacement; at: number }) | undefined;
+  let best: (Pick<JudgedPlan, 'plan' | 'value'> & { policy: SinglePlacement; at: number }) | undefined;
   let judged = 0;
+  const rivals = new Map<SinglePlacement, Pick<JudgedPlan, 'plan' | 'value'>>();
   const consider = (policy: SinglePlacement, c: number | undefined, at: number): void => {
     const plan = planCandidate(input, policy, c);
     if (plan === undefined) return;
     judged += 1;
     const value = judge.value(plan.chains) ?? Number.POSITIVE_INFINITY;
+    if (value < (rivals.get(policy)?.value ?? Number.POSITIVE_INFINITY)) rivals.set(policy, { plan, value });
     if (best === undefined || value < best.value) best = { plan, value, policy, at };
   };
   for (const policy of policies) {
@@ -49,7 +53,7 @@ export function searchOnGrid(input: CandidateInput, judge: PlanJudge, budget: nu
     const to = (grid[at + 1] ?? (grid[at] ?? 0) + 1) - 1;
     for (const c of evenly(from, to, Math.max(0, budget - judged))) if (c !== grid[at]) consider(policy, c, at);
   }
-  return best && { plan: best.plan, value: best.value, judged };
+  return best && { plan: best.plan, value: best.value, judged, rivals: [...rivals.values()].map(({ plan }) => plan) };
 }
 
 /** Distinct integers from 1 to `last`, about `points` of them, with a steady ratio where they are not neighbours. */

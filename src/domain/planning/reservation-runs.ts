@@ -12,8 +12,10 @@ export interface PlanningDemand {
 }
 
 /**
- * c_max = floor((max_j M_j - s_m) / s_c) over the servers that are free to be placed, within
- * [0, MAX_JOBS_PER_SERVER].   O(J)
+ * The largest c worth a look: c_max = floor((max_j M_j - s_m) / s_c) over the servers that are free to be
+ * placed, at most `MAX_JOBS_PER_SERVER`; without pinned servers at most the largest c for which the
+ * servers have places for all blocks, since more cache per block only leaves fewer places.
+ * @returns integer >= 0   O(J log c_max)
  */
 export function largestReservation(swarm: IndexedSwarm): number {
   let largest = 0;
@@ -21,7 +23,19 @@ export function largestReservation(swarm: IndexedSwarm): number {
     if (!swarm.pinned.has(j)) largest = Math.max(largest, memory);
   });
   const slots = Math.floor((largest - swarm.blockBytes) / swarm.cacheBytesPerBlock);
-  return Math.min(Math.max(0, slots), MAX_JOBS_PER_SERVER);
+  let most = Math.min(Math.max(0, slots), MAX_JOBS_PER_SERVER);
+  if (swarm.pinned.size > 0 || hasPlaces(swarm, most)) return most;
+  let least = 0;
+  while (most - least > 1) {
+    const middle = Math.floor((least + most) / 2);
+    if (hasPlaces(swarm, middle)) least = middle;
+    else most = middle;
+  }
+  return least;
+}
+
+function hasPlaces(swarm: IndexedSwarm, reservedSlots: number): boolean {
+  return reservedBlockCounts(swarm, reservedSlots).reduce((sum, count) => sum + count, 0) >= swarm.blockCount;
 }
 
 /**

@@ -24,7 +24,8 @@ export function searchByBound(input: CandidateInput, judge: PlanJudge, budget: n
   const list = new Shortlist(budget, input.arrivalRatePerSecond);
   for (const policy of input.policies) addCandidates(list, input, policy);
   const [first] = list.ascending();
-  if (first === undefined) return list.fastest && { plan: list.fastest, value: Number.POSITIVE_INFINITY, judged: 0 };
+  if (first === undefined)
+    return list.fastest && { plan: list.fastest, value: Number.POSITIVE_INFINITY, judged: 0, rivals: [] };
   let best = first.plan;
   let value = Number.POSITIVE_INFINITY;
   let judged = 0;
@@ -36,7 +37,7 @@ export function searchByBound(input: CandidateInput, judge: PlanJudge, budget: n
     best = candidate.plan;
     value = own;
   }
-  return { plan: best, value, judged };
+  return { plan: best, value, judged, rivals: [best] };
 }
 
 function addCandidates(list: Shortlist, input: CandidateInput, policy: SinglePlacement): void {

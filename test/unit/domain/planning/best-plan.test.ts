@@ -121,6 +121,17 @@ describe('the objective `predicted`', () => {
     expect(calls.estimates).toBe(1);
   });
 
+  it('decides between the best plan of each placement by the careful prediction', () => {
+    // Estimates like nothing in particular; the careful prediction likes many slots.
+    const careful = { ...predictor(() => 1).predictor, predict: (chains: readonly Chain[]) => 1 / slotsOf(chains) };
+    const best = feasible(makePlan(snapshot({ objective: 'predicted', predictor: careful })));
+    const single = (placementPolicy: 'gbp-cr' | 'gbp-cr-fill') =>
+      feasible(makePlan(snapshot({ objective: 'predicted', placementPolicy, predictor: careful })));
+    for (const policy of ['gbp-cr', 'gbp-cr-fill'] as const) {
+      expect(best.totalSlots).toBeGreaterThanOrEqual(single(policy).totalSlots);
+    }
+  });
+
   it('is told beside the bounds', () => {
     const { predictor: constant } = predictor(() => 42);
     const plan = feasible(makePlan(snapshot({ placementPolicy: 'gbp-cr', predictor: constant })));
