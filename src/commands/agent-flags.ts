@@ -5,7 +5,7 @@ import type { MeasuredSpeed } from '../application/ports/block-host.ts';
 /** What `daisychain agent` is told, as commander gives it. */
 export interface AgentFlags {
   readonly dispatcher: string;
-  readonly backend: 'builtin';
+  readonly backend: 'builtin' | 'petals';
   readonly serverId: string;
   readonly memoryBytes: number;
   readonly model: string;
@@ -16,6 +16,7 @@ export interface AgentFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly threads: number;
+  readonly petalsPython?: string;
   readonly declareSpeed?: MeasuredSpeed;
   readonly label: Readonly<Record<string, string>>;
   readonly logLevel: LogLevel;

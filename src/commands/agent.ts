@@ -1,18 +1,19 @@
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
 import type { Logger } from 'pino';
-import { startBlockService } from '../adapters/block-service/server.ts';
 import { createLogger, LOG_LEVELS } from '../adapters/observability/logger.ts';
 import { createGrpcSwarmRegistry, type RegistryTls } from '../adapters/registry-client/swarm-registry-client.ts';
 import { systemClock } from '../adapters/system/system-clock.ts';
-import { formatHostPort, type HostPort, parseHostPort } from '../adapters/wire/address.ts';
-import type { BlockHost, MeasuredSpeed } from '../application/ports/block-host.ts';
+import { type HostPort, parseHostPort } from '../adapters/wire/address.ts';
+import type { MeasuredSpeed } from '../application/ports/block-host.ts';
 import { SpanHosting } from '../application/server/host-span.ts';
 import { type MembershipListener, SwarmMembership } from '../application/server/swarm-membership.ts';
-import { createBlockHost } from '../block-server/create-block-host.ts';
 import type { DispatcherError } from '../domain/shared/errors.ts';
 import { createRng } from '../domain/shared/rng.ts';
 import { modelCacheFolder } from '../language-model/weights/locate-model.ts';
+import type { AgentBackend } from './agent/agent-backend.ts';
+import { openBuiltinBackend } from './agent/builtin-backend.ts';
+import { openPetalsBackend } from './agent/petals-backend.ts';
 import { type AgentFlags, addLabel, parseByteCount, parseDeclaredSpeed, parseThreadCount } from './agent-flags.ts';
 import { type CommandIo, UsageError } from './command-io.ts';
 import { isOffline, obtainModel } from './obtain-model.ts';
@@ -38,7 +39,9 @@ export function buildAgentCommand(io: CommandIo): Command {
       'name of this server, the same after every restart; give each server of a machine its own',
       defaultServerId(),
     )
-    .addOption(new Option('--backend <backend>', 'what computes the blocks').choices(['builtin']).default('builtin'))
+    .addOption(
+      new Option('--backend <backend>', 'what computes the blocks').choices(['builtin', 'petals']).default('builtin'),
+    )
     .option('--listen <host:port>', 'where it serves hidden states; port 0 takes a free one', '127.0.0.1:0')
     .option(
       '--advertise <host:port>',
@@ -55,19 +58,28 @@ export function buildAgentCommand(io: CommandIo): Command {
       parseDeclaredSpeed,
     )
     .option('--label <key=value>', 'a label for operators; may be repeated', addLabel, {})
+    .option('--petals-python <file>', 'Python with PETALS in it, for --backend petals; see docs/petals.md')
+    .argument('[petals-flags...]', 'behind --: flags of the PETALS server, for --backend petals')
     .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('info'))
-    .action(async (flags: AgentFlags) => {
+    .action(async (petalsFlags: string[], flags: AgentFlags) => {
+      if (flags.backend === 'builtin' && petalsFlags.length > 0)
+        throw new UsageError(`${petalsFlags[0]}: only --backend petals takes flags of a PETALS server`);
       const channel = openSupervisorChannel();
       try {
         // Without its supervisor it ends at once: an orphan would occupy memory for nobody.
-        await Promise.race([runAgent(io, flags, channel), channel.lost]);
+        await Promise.race([runAgent(io, flags, petalsFlags, channel), channel.lost]);
       } finally {
         channel.release();
       }
     });
 }
 
-async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorChannel): Promise<void> {
+async function runAgent(
+  io: CommandIo,
+  flags: AgentFlags,
+  petalsFlags: readonly string[],
+  channel: SupervisorChannel,
+): Promise<void> {
   const listen = addressFlag('--listen', flags.listen, 0);
   addressFlag('--dispatcher', flags.dispatcher, 1);
   const advertise = flags.advertise === undefined ? undefined : addressFlag('--advertise', flags.advertise, 0);
@@ -80,38 +92,42 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
   const stop = listenForStop();
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {});
-  let host: (BlockHost & { close(): Promise<void> }) | undefined;
-  let service: { readonly address: string; close(): Promise<void> } | undefined;
+  let backend: AgentBackend | undefined;
   let membership: SwarmMembership | undefined;
   try {
     const cacheFolder = modelCacheFolder(io.env);
     const wish = { model: flags.model, cacheFolder, isOffline: isOffline(io.env), signal: stop.signal };
     const modelPath = await Promise.race([obtainModel(wish, io).catch(unlessStopped(stop.signal)), stop.received]);
     if (modelPath === undefined) return;
-    host = await createBlockHost({
-      modelPath,
-      memoryBytes: flags.memoryBytes,
-      threads: flags.threads,
-      onFailure: failure.reject,
-    });
-    service = await startBlockService({ host, listen, logger });
-    const speed = await Promise.race([speedOf(host, flags, channel), stop.received, failure.promise]);
+    const place = { modelPath, memoryBytes: flags.memoryBytes, listen, advertise, logger };
+    backend =
+      flags.backend === 'petals'
+        ? await openPetalsBackend({
+            ...place,
+            petalsFlags,
+            serverId: flags.serverId,
+            python: flags.petalsPython,
+            stateFolder: cacheFolder,
+            env: io.env,
+            signal: stop.signal,
+          }).catch(unlessStopped(stop.signal))
+        : await openBuiltinBackend({ ...place, threads: flags.threads, onFailure: failure.reject });
+    if (backend === undefined) return;
+    const { host, address, protocol, modelId } = backend;
+    const speed = await Promise.race([speedOf(backend, flags, channel), stop.received, failure.promise]);
     if (speed === undefined) return;
-    const bound = parseHostPort(service.address) ?? listen;
-    const address = formatHostPort(
-      advertise === undefined ? bound : { host: advertise.host, port: advertise.port || bound.port },
-    );
     membership = new SwarmMembership(
       {
         dispatcherAddress: flags.dispatcher,
         serverId: flags.serverId,
-        modelId: host.modelId,
+        modelId,
         address,
+        protocol,
         memoryBytes: flags.memoryBytes,
         speed: { ...speed, rttSeconds: undefined },
         labels: flags.label,
         joinToken: flags.joinToken ?? io.env['DAISYCHAIN_JOIN_TOKEN'] ?? '',
-        weightsDigest: host.weightsDigest,
+        weightsDigest: backend.weightsDigest,
       },
       {
         registry: createGrpcSwarmRegistry(tls),
@@ -125,14 +141,15 @@ async function runAgent(io: CommandIo, flags: AgentFlags, channel: SupervisorCha
         }),
       },
     );
+    const member = membership;
+    backend.whenLost(() => member.rejoin());
     membership.start();
-    logger.info({ address, modelId: host.modelId, ...speed }, 'serving');
+    logger.info({ address, modelId, ...speed }, 'serving');
     await Promise.race([stop.received, failure.promise]);
   } finally {
     stop.release();
     await membership?.leave('the server was stopped');
-    await service?.close();
-    await host?.close();
+    await backend?.close();
   }
 }
 
@@ -143,11 +160,11 @@ function unlessStopped(signal: AbortSignal): (error: unknown) => undefined {
   };
 }
 
-async function speedOf(host: BlockHost, flags: AgentFlags, channel: SupervisorChannel): Promise<MeasuredSpeed> {
+async function speedOf(backend: AgentBackend, flags: AgentFlags, channel: SupervisorChannel): Promise<MeasuredSpeed> {
   if (flags.declareSpeed !== undefined) return flags.declareSpeed;
   channel.send({ type: 'ready-to-measure' });
   await channel.turnTo('measure');
-  const speed = await host.measureSpeed();
+  const speed = await backend.measureSpeed();
   const turn = channel.turnTo('join');
   channel.send({ type: 'measured' });
   await turn;

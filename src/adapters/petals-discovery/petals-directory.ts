@@ -1,6 +1,7 @@
 import type { MeasuredSpeed } from '../../application/ports/block-host.ts';
 import type { ChainTransport } from '../../application/ports/chain-transport.ts';
 import type { ListedServer, LiveServerState, SwarmDirectory } from '../../application/ports/swarm-directory.ts';
+import { measureSessionSpeed } from '../../application/server/measure-session-speed.ts';
 import type { PetalsNetwork } from '../wire/petals/petals-network.ts';
 import { askServerInfo } from '../wire/petals/server-info.ts';
 import { DhtClient } from './dht-client.ts';
@@ -23,10 +24,6 @@ export interface PetalsDirectoryOptions {
   /** Unix seconds, for records that have expired. */
   readonly unixSeconds: () => number;
 }
-
-/** A measuring session: one prompt of this many tokens, then single ones. */
-const MEASURED_PROMPT_TOKENS = 16;
-const MEASURED_STEPS = 4;
 
 const LOOK_UPS_AT_ONCE = 16;
 
@@ -84,42 +81,15 @@ export class PetalsDirectory implements SwarmDirectory {
     return { rttSeconds, cacheTokensFree: info.cacheTokensAvailable };
   }
 
-  async measureSpeed(server: ListedServer): Promise<MeasuredSpeed> {
+  measureSpeed(server: ListedServer): Promise<MeasuredSpeed> {
     const { hiddenSize, modelId, askTimeoutMs, newId } = this.#options;
-    const { firstBlock, blockCount } = server.span;
-    const session = await this.#transport.open(
-      {
-        sessionId: newId(),
-        modelId,
-        hiddenSize,
-        planEpoch: 0,
-        hops: [{ serverId: server.serverId, address: server.address, protocol: 'petals', firstBlock, blockCount }],
-        maxTokens: MEASURED_PROMPT_TOKENS + MEASURED_STEPS,
-        stepTimeoutMs: askTimeoutMs,
-      },
-      new AbortController().signal,
+    const { serverId, address, span } = server;
+    return measureSessionSpeed(
+      this.#transport,
+      { serverId, address, protocol: 'petals', ...span },
+      { id: modelId, hiddenSize },
+      { sessionId: newId(), stepTimeoutMs: askTimeoutMs, nowMs: () => performance.now() },
     );
-    try {
-      const timeStep = async (tokens: number): Promise<number> => {
-        const startedMs = performance.now();
-        // Any finite values do: the time does not depend on them.
-        await session.forward(new Float32Array(tokens * hiddenSize).fill(0.01), tokens, 0);
-        return (performance.now() - startedMs) / 1000;
-      };
-      const promptSeconds = await timeStep(MEASURED_PROMPT_TOKENS);
-      let stepSeconds = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < MEASURED_STEPS; i += 1) stepSeconds = Math.min(stepSeconds, await timeStep(1));
-      const decode = stepSeconds / blockCount;
-      // What a longer step costs beyond a single token, shared by the tokens that made it longer.
-      const extra = Math.max(0, promptSeconds - stepSeconds) / (MEASURED_PROMPT_TOKENS - 1) / blockCount;
-      return {
-        overheadSecondsPerBlock: 0,
-        prefillSecondsPerTokenPerBlock: Math.min(decode, Math.max(extra, decode / 100)),
-        decodeSecondsPerTokenPerBlock: decode,
-      };
-    } finally {
-      session.close();
-    }
   }
 
   async #locate(record: ServerRecord): Promise<ListedServer | undefined> {

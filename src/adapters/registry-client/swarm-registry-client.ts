@@ -199,7 +199,7 @@ function helloMessage(hello: JoinRequest): Hello {
     serverId: hello.serverId,
     modelId: hello.modelId,
     address: hello.address,
-    protocol: 'grpc',
+    protocol: hello.protocol ?? 'grpc',
     memoryBytes: hello.memoryBytes,
     performance: performanceMessage(hello.speed),
     ...(hello.hosted === undefined ? {} : { hosted: hello.hosted }),

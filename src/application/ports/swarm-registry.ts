@@ -18,8 +18,10 @@ export interface SwarmRegistry {
 export interface JoinRequest {
   readonly serverId: string;
   readonly modelId: string;
-  /** Data plane, `host:port`. */
+  /** Data plane: `host:port`, or a multiaddr where `protocol` is petals. */
   readonly address: string;
+  /** What is spoken at the address; `grpc` where it is left out. */
+  readonly protocol?: 'grpc' | 'petals';
   /** For blocks and caches together. */
   readonly memoryBytes: number;
   readonly speed: ServerSpeed;

@@ -3,6 +3,9 @@ import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { BlockHost } from '../ports/block-host.ts';
 import type { SpanOrder } from '../ports/swarm-registry.ts';
 
+/** What carries the orders out. */
+export type SpanHost = Pick<BlockHost, 'blockCount' | 'blockBytes' | 'host'>;
+
 export interface SpanReports {
   ready(planEpoch: number, span: Span): void;
   failed(planEpoch: number, reason: string): void;
@@ -13,13 +16,13 @@ export interface SpanReports {
  * epoch is ignored, an order that was overtaken while loading is not reported.
  */
 export class SpanHosting {
-  readonly #host: BlockHost;
+  readonly #host: SpanHost;
   readonly #memoryBytes: number;
   #newestEpoch = -1;
   /** Changes with every order and every registration, so that what was asked before is not reported. */
   #turn = 0;
 
-  constructor(host: BlockHost, memoryBytes: number) {
+  constructor(host: SpanHost, memoryBytes: number) {
     this.#host = host;
     this.#memoryBytes = memoryBytes;
   }

@@ -19,7 +19,7 @@ const DRAIN_MS = 2_000;
 
 export interface MembershipParts {
   readonly registry: SwarmRegistry;
-  readonly host: BlockHost;
+  readonly host: Pick<BlockHost, 'hosted' | 'usage'>;
   readonly hosting: SpanHosting;
   readonly clock: Clock;
   /** Spreads the attempts of many servers after a dispatcher's restart. */
@@ -66,6 +66,11 @@ export class SwarmMembership {
 
   start(): void {
     void this.#join();
+  }
+
+  /** Registers anew with what is hosted now: the server has lost blocks that it had reported as ready. */
+  rejoin(): void {
+    if (this.#state === 'running') this.#registration?.close();
   }
 
   /** Tells the dispatcher that this server goes, and resolves when it may, after 2 s at the latest. */

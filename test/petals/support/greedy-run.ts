@@ -4,7 +4,6 @@ import type {
   OpenChainRequest,
   TransportHop,
 } from '../../../src/application/ports/chain-transport.ts';
-import { runTokenLoop } from '../../../src/application/requests/token-loop.ts';
 import type { LanguageModel } from '../../../src/language-model/open-language-model.ts';
 import { readReference } from '../../support/tiny-austen.ts';
 
@@ -69,6 +68,7 @@ export async function generateOver(
   }
 }
 
+/** Prefill in chunks, several on their way at once, then greedy tokens one by one. */
 export async function continueOver(
   session: ChainSession,
   model: LanguageModel,
@@ -76,15 +76,19 @@ export async function continueOver(
   maxTokens: number,
   chunkTokens: number,
 ): Promise<number[]> {
+  const chunks = Array.from({ length: Math.ceil(prompt.length / chunkTokens) }, (_, i) =>
+    prompt.slice(i * chunkTokens, (i + 1) * chunkTokens),
+  );
+  const steps = chunks.map((chunk, i) =>
+    session.forward(model.embed(chunk), chunk.length, i === chunks.length - 1 ? 1 : 0),
+  );
+  let hidden = (await Promise.all(steps)).at(-1) as Float32Array;
+  const sampler = model.createSampler({ temperature: 0, topP: 1, seed: 1 });
   const tokens: number[] = [];
-  const events = runTokenLoop(model, session, {
-    promptTokens: prompt,
-    maxTokens,
-    sampling: { temperature: 0, topP: 1, seed: 1 },
-    stop: [],
-    prefillChunkTokens: chunkTokens,
-    stepsUnderWay: 4,
-  });
-  for await (const event of events) if (event.kind === 'token') tokens.push(event.token.token);
+  while (tokens.length < maxTokens) {
+    const { token } = await sampler.next(hidden);
+    tokens.push(token);
+    if (tokens.length < maxTokens) hidden = await session.forward(model.embed([token]), 1, 1);
+  }
   return tokens;
 }

@@ -1,0 +1,44 @@
+import type { Logger } from 'pino';
+import { startBlockService } from '../../adapters/block-service/server.ts';
+import { formatHostPort, type HostPort, parseHostPort } from '../../adapters/wire/address.ts';
+import { createBlockHost } from '../../block-server/create-block-host.ts';
+import type { DispatcherError } from '../../domain/shared/errors.ts';
+import type { AgentBackend } from './agent-backend.ts';
+
+export interface BuiltinBackendOptions {
+  readonly modelPath: string;
+  readonly memoryBytes: number;
+  readonly threads: number;
+  readonly listen: HostPort;
+  readonly advertise: HostPort | undefined;
+  readonly logger: Logger;
+  readonly onFailure: (error: DispatcherError) => void;
+}
+
+/** Blocks computed in this process, served over gRPC. @throws DispatcherError as `createBlockHost` */
+export async function openBuiltinBackend(options: BuiltinBackendOptions): Promise<AgentBackend> {
+  const { modelPath, memoryBytes, threads, listen, advertise, logger, onFailure } = options;
+  const host = await createBlockHost({ modelPath, memoryBytes, threads, onFailure });
+  try {
+    const service = await startBlockService({ host, listen, logger });
+    const bound = parseHostPort(service.address) ?? listen;
+    return {
+      modelId: host.modelId,
+      address: formatHostPort(
+        advertise === undefined ? bound : { host: advertise.host, port: advertise.port || bound.port },
+      ),
+      protocol: 'grpc',
+      weightsDigest: host.weightsDigest,
+      host,
+      measureSpeed: () => host.measureSpeed(),
+      whenLost: () => undefined,
+      close: async () => {
+        await service.close();
+        await host.close();
+      },
+    };
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
+}

@@ -1,0 +1,129 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openLanguageModel } from '../../src/language-model/open-language-model.ts';
+import { type AgentProcess, startAgent } from '../support/agent-process.ts';
+import { ServeProcess } from '../support/serve-process.ts';
+import { TINY_AUSTEN } from '../support/tiny-austen.ts';
+import { REFERENCE } from './support/greedy-run.ts';
+import { DHT_PREFIX, PetalsServer } from './support/petals-server.ts';
+
+/** Room for three blocks of tiny-austen in float32 (4.8 MB) and a few sessions. */
+const THREE_BLOCKS = '8MB';
+
+interface ServerList {
+  readonly servers: readonly { readonly server_id: string; readonly state: string }[];
+}
+
+describe('a dispatcher in front of a PETALS swarm', () => {
+  let first: PetalsServer;
+  let second: PetalsServer;
+  let serve: ServeProcess | undefined;
+  let agent: AgentProcess | undefined;
+  let text: string;
+
+  beforeAll(async () => {
+    const model = await openLanguageModel(TINY_AUSTEN, { onFailure: () => {} });
+    text = model.decode(REFERENCE.greedy_tokens);
+    await model.close();
+    first = await PetalsServer.start({ blocks: '0:3', cacheTokens: 1100, updatePeriodSeconds: 1 });
+    second = await PetalsServer.start({
+      blocks: '3:6',
+      peers: [first.address],
+      cacheTokens: 1100,
+      updatePeriodSeconds: 1,
+    });
+  });
+  afterEach(async () => {
+    agent?.child.kill('SIGTERM');
+    await agent?.exited;
+    agent = undefined;
+    await serve?.stop();
+    serve = undefined;
+  });
+  afterAll(async () => {
+    await Promise.all([first, second].map((server) => server?.stop()));
+  });
+
+  function dispatcher(bootstrap: string, env: Readonly<Record<string, string>> = {}): ServeProcess {
+    serve = new ServeProcess([], {
+      DAISYCHAIN_SWARM__PETALS__BOOTSTRAP: bootstrap,
+      DAISYCHAIN_SWARM__PETALS__DHT_PREFIX: DHT_PREFIX,
+      DAISYCHAIN_SWARM__HEARTBEAT_INTERVAL_SECONDS: '0.5',
+      DAISYCHAIN_SWARM__LEASE_SECONDS: '5',
+      ...env,
+    });
+    return serve;
+  }
+
+  async function completion(
+    running: ServeProcess,
+  ): Promise<{ status: number; text: string | undefined; chain: string | null }> {
+    const prompt = REFERENCE.prompt_tokens;
+    const response = await running.post('/v1/completions', {
+      model: 'default',
+      prompt,
+      max_tokens: 60,
+      temperature: 0,
+    });
+    const body = (await response.json()) as { choices?: { text: string }[] };
+    return {
+      status: response.status,
+      text: body.choices?.[0]?.text,
+      chain: response.headers.get('x-daisychain-chain'),
+    };
+  }
+
+  async function states(running: ServeProcess): Promise<Record<string, string>> {
+    const { servers } = (await (await fetch(`${running.url}/admin/v1/servers`)).json()) as ServerList;
+    return Object.fromEntries(servers.map(({ server_id, state }) => [server_id, state]));
+  }
+
+  it('finds both servers from the address of one, and answers with their blocks', async () => {
+    const running = dispatcher(second.address);
+    await running.ready(30_000);
+    expect(await states(running)).toEqual({ [first.peerId]: 'serving', [second.peerId]: 'serving' });
+    expect(await completion(running)).toMatchObject({ status: 200, text });
+    const together = await Promise.all([
+      completion(running),
+      completion(running),
+      completion(running),
+      completion(running),
+    ]);
+    expect(together.map((answer) => answer.text)).toEqual([text, text, text, text]);
+  });
+
+  it('runs a chain of a PETALS server and a built-in one', async () => {
+    // Blocks 3 to 5 come from the agent alone: the second server is not in the swarm that is followed.
+    const alone = await PetalsServer.start({ blocks: '0:3', cacheTokens: 1100, updatePeriodSeconds: 1 });
+    try {
+      const running = dispatcher(alone.address);
+      await expect.poll(() => running.stdout, { timeout: 15_000 }).toMatch(/listens/);
+      const grpc = /gRPC (\S+?)[,;]/.exec(running.stdout)?.[1] ?? '';
+      agent = startAgent(grpc, ['--memory-bytes', THREE_BLOCKS]);
+      await running.ready(30_000);
+      const answer = await completion(running);
+      expect(answer).toMatchObject({ status: 200, text });
+      const chains = await (await fetch(`${running.url}/admin/v1/chains`)).text();
+      expect(chains).toContain(alone.peerId);
+      expect(chains).toContain('agent-1');
+    } finally {
+      await alone.stop();
+    }
+  });
+
+  it('loses a server that is killed, and takes it back when another one hosts its blocks', async () => {
+    const running = dispatcher(first.address);
+    await running.ready(30_000);
+    second.kill();
+    await expect.poll(() => states(running), { timeout: 10_000 }).toEqual({ [first.peerId]: 'serving' });
+    expect((await fetch(`${running.url}/readyz`)).status).toBe(503);
+    await second.stop();
+    second = await PetalsServer.start({
+      blocks: '2:6',
+      peers: [first.address],
+      cacheTokens: 1100,
+      updatePeriodSeconds: 1,
+    });
+    await expect.poll(async () => (await fetch(`${running.url}/readyz`)).status, { timeout: 15_000 }).toBe(200);
+    expect(await completion(running)).toMatchObject({ status: 200, text });
+  });
+});
