@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RequestTimesDocument } from '../../src/adapters/http/admin/request-schemas.ts';
-import type { PlanDocument } from '../../src/adapters/http/admin/schemas.ts';
+import type { PlanDocument, ServersDocument } from '../../src/adapters/http/admin/schemas.ts';
 import type { OutlookDocument } from '../../src/adapters/http/admin/what-if-schemas.ts';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
@@ -53,6 +53,17 @@ describe('an operator', () => {
     const sum = told.reduce<number>((total, seconds) => total + (seconds ?? Number.NaN), 0);
     expect(sum).toBeLessThanOrEqual(times.total_seconds);
     expect(sum).toBeGreaterThan(0.5 * times.total_seconds);
+  });
+
+  it('sees what each server has given', async () => {
+    const servers = (await (await swarm.get('/admin/v1/servers')).json()) as ServersDocument;
+    const near = servers.servers.find(({ server_id }) => server_id === 'near')?.contribution;
+    // The prompt's tokens and the six of the answer.
+    expect(near?.tokens).toBeGreaterThan(6);
+    expect(near?.uptime_seconds).toBeGreaterThan(0);
+    expect(near?.block_seconds).toBeGreaterThan(0);
+    expect(near?.block_seconds).toBeLessThanOrEqual(6 * (near?.uptime_seconds ?? 0));
+    expect(await swarm.metric('daisychain_server_tokens_total{server="near"')).toBe(near?.tokens);
   });
 
   it('sees why a request was refused, and nothing of one that never was', async () => {

@@ -26,6 +26,7 @@ export class FakeSwarmView implements SwarmView {
       heartbeatAgeSeconds: 1.5,
       dtype: 'float32',
       labels: { zone: 'a' },
+      contribution: { tokens: 1_200, blockSeconds: 480.5, uptimeSeconds: 60.25 },
     },
     {
       serverId: 's2',
@@ -44,6 +45,7 @@ export class FakeSwarmView implements SwarmView {
       heartbeatAgeSeconds: 0.2,
       dtype: 'float32',
       labels: {},
+      contribution: { tokens: 0, blockSeconds: 0, uptimeSeconds: 3 },
     },
   ];
   planView: PlanView = {

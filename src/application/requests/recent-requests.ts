@@ -9,14 +9,19 @@ import { RequestStory } from './request-story.ts';
 export class RecentRequests implements RequestJournal {
   readonly #clock: Clock;
   readonly #capacity: number;
+  readonly #listeners: readonly ((times: RequestTimes) => void)[];
   readonly #underWay = new Map<string, RequestStory>();
   /** In the order of their end: the first one is forgotten first. */
   readonly #ended = new Map<string, RequestTimes>();
 
-  /** @param capacity ended requests kept, >= 0 */
-  constructor(clock: Clock, capacity: number) {
+  /**
+   * @param capacity ended requests kept, >= 0
+   * @param listeners told of every request that ended, once
+   */
+  constructor(clock: Clock, capacity: number, listeners: readonly ((times: RequestTimes) => void)[] = []) {
     this.#clock = clock;
     this.#capacity = capacity;
+    this.#listeners = listeners;
   }
 
   /** A request arrived. Its story must end: that is what bounds those under way. */
@@ -37,11 +42,13 @@ export class RecentRequests implements RequestJournal {
 
   #keep(story: RequestStory): void {
     const { requestId } = story;
+    const times = story.times();
+    for (const listener of this.#listeners) listener(times);
     // A later request with the same id is the one that is asked for.
     if (this.#underWay.get(requestId) !== story) return;
     this.#underWay.delete(requestId);
     this.#ended.delete(requestId);
-    this.#ended.set(requestId, story.times());
+    this.#ended.set(requestId, times);
     if (this.#ended.size > this.#capacity) this.#ended.delete(this.#ended.keys().next().value as string);
   }
 }

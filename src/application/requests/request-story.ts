@@ -1,5 +1,5 @@
 import type { Chain } from '../../domain/model/chain.ts';
-import type { ChainSession } from '../ports/chain-transport.ts';
+import type { ChainSession, HopTiming } from '../ports/chain-transport.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ChainChoice, ChainTimes, HopTimes, RequestTimes } from '../ports/request-journal.ts';
 import type { RequestOutcome } from '../ports/telemetry.ts';
@@ -18,6 +18,8 @@ interface ChainChapter {
   tokens: number;
   /** While it runs, the hops are asked of it; then their last figures stay. */
   session: TimedSession | undefined;
+  /** What the session's hops had taken before this chain: hops that stay in place count on. */
+  before: readonly HopTiming[];
   hops: readonly HopTimes[];
 }
 
@@ -39,6 +41,8 @@ export class RequestStory {
   #firstTokenMs: number | undefined;
   #handedOverMs: number | undefined;
   #clientMs = 0;
+  /** The session of the chain before, which may go on with other hops. */
+  #last: { readonly session: TimedSession; readonly timings: readonly HopTiming[] } | undefined;
 
   /** @param onEnd told once, when the outcome is known */
   constructor(requestId: string, modelId: string, clock: Clock, onEnd: (story: RequestStory) => void) {
@@ -63,6 +67,7 @@ export class RequestStory {
       lastTokenMs: undefined,
       tokens: 0,
       session: undefined,
+      before: [],
       hops: [],
     });
   }
@@ -73,6 +78,7 @@ export class RequestStory {
     if (chapter === undefined) return;
     chapter.openedMs = this.#clock.nowMs();
     chapter.session = session;
+    chapter.before = this.#last?.session === session ? this.#last.timings : [];
   }
 
   tokenMade(nowMs: number, promptTokens: number): void {
@@ -129,7 +135,7 @@ export class RequestStory {
       prefillSeconds: between(openedMs, firstTokenMs),
       decodeSeconds: between(firstTokenMs, lastTokenMs),
       tokens: chapter.tokens,
-      hops: chapter.session === undefined ? chapter.hops : hopTimes(chapter.chain, chapter.session),
+      hops: chapter.session === undefined ? chapter.hops : hopTimes(chapter, chapter.session.hopTimings()),
     };
   }
 
@@ -137,7 +143,9 @@ export class RequestStory {
   #closeChapter(): void {
     const chapter = this.#chapters.at(-1);
     if (chapter?.session === undefined) return;
-    chapter.hops = hopTimes(chapter.chain, chapter.session);
+    const timings = chapter.session.hopTimings();
+    chapter.hops = hopTimes(chapter, timings);
+    this.#last = this.#outcome === undefined ? { session: chapter.session, timings } : undefined;
     chapter.session = undefined;
   }
 
@@ -146,16 +154,22 @@ export class RequestStory {
   }
 }
 
-function hopTimes(chain: Chain, session: TimedSession): readonly HopTimes[] {
-  const timings = session.hopTimings();
-  return chain.hops.map(({ serverId, firstBlock, blockCount }, index) => ({
-    serverId,
-    firstBlock,
-    blockCount,
-    steps: timings[index]?.steps ?? 0,
-    roundTripSeconds: timings[index]?.roundTripSeconds ?? 0,
-    computeSeconds: timings[index]?.computeSeconds ?? 0,
-  }));
+function hopTimes({ chain, before }: ChainChapter, timings: readonly HopTiming[]): readonly HopTimes[] {
+  return chain.hops.map(({ serverId, firstBlock, blockCount }, index) => {
+    const timing = timings[index];
+    const kept = before.find((earlier) => earlier.serverId === serverId);
+    // A server that took its own place again began anew.
+    const isKept = timing !== undefined && kept !== undefined && kept.steps <= timing.steps;
+    const since = isKept ? kept : undefined;
+    return {
+      serverId,
+      firstBlock,
+      blockCount,
+      steps: (timing?.steps ?? 0) - (since?.steps ?? 0),
+      roundTripSeconds: Math.max(0, (timing?.roundTripSeconds ?? 0) - (since?.roundTripSeconds ?? 0)),
+      computeSeconds: Math.max(0, (timing?.computeSeconds ?? 0) - (since?.computeSeconds ?? 0)),
+    };
+  });
 }
 
 function between(fromMs: number | undefined, toMs: number | undefined): number | undefined {

@@ -4,6 +4,7 @@ import type { Scheduler } from '../../domain/scheduling/scheduler.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ChainView, PlanView, QueueView, ServerView, SwarmView } from '../ports/swarm-view.ts';
 import type { ServerState, TelemetryState } from '../ports/telemetry.ts';
+import type { ContributionLedger } from './contribution-ledger.ts';
 import { whyNotServing } from './member-state.ts';
 import type { Swarm } from './swarm.ts';
 
@@ -12,6 +13,7 @@ export interface LiveSwarmViewDependencies {
   readonly membership: Membership;
   readonly scheduler: Scheduler;
   readonly clock: Clock;
+  readonly contributions: ContributionLedger;
   readonly modelId: string;
   readonly blockCount: number;
   readonly placementPolicy: string;
@@ -48,6 +50,7 @@ export class LiveSwarmView implements SwarmView {
       heartbeatAgeSeconds: (nowMs - member.lastSeenMs) / 1000,
       dtype: member.dtype,
       labels: Object.fromEntries(member.labels),
+      contribution: this.#deps.contributions.of(member.serverId, nowMs),
     }));
   }
 
@@ -96,7 +99,7 @@ export class LiveSwarmView implements SwarmView {
 
   /** Everything the gauges show, in one reading. */
   telemetryState(): TelemetryState {
-    const { swarm, scheduler, membership, sessionTokens } = this.#deps;
+    const { clock, contributions, swarm, scheduler, membership, sessionTokens } = this.#deps;
     const members = membership.members();
     const { inForce, epoch } = swarm.plan;
     return {
@@ -113,6 +116,7 @@ export class LiveSwarmView implements SwarmView {
       queueLength: scheduler.queueLength,
       servers: countByState(members),
       serverIds: members.map((member) => member.serverId),
+      contributions: new Map(members.map(({ serverId }) => [serverId, contributions.of(serverId, clock.nowMs())])),
       blockCoverageMin: this.#blockCoverageMin(),
       planEpoch: epoch,
       planReservedSlots: inForce?.reservedSlots,

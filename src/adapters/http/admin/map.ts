@@ -33,6 +33,11 @@ export function toServersDocument(servers: readonly ServerView[]): ServersDocume
       heartbeat_age_seconds: server.heartbeatAgeSeconds,
       dtype: server.dtype,
       labels: { ...server.labels },
+      contribution: {
+        tokens: server.contribution.tokens,
+        block_seconds: server.contribution.blockSeconds,
+        uptime_seconds: server.contribution.uptimeSeconds,
+      },
     })),
   };
 }

@@ -33,6 +33,9 @@ const server = z.object({
   heartbeat_age_seconds: z.number(),
   dtype: z.string(),
   labels: z.record(z.string(), z.string()),
+  contribution: z
+    .object({ tokens: z.int(), block_seconds: seconds, uptime_seconds: seconds })
+    .describe('Tokens that passed it, blocks it held ready times seconds, and its time as a member.'),
 });
 
 const chain = z.object({

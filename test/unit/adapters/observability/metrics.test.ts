@@ -37,6 +37,7 @@ const STATE: TelemetryState = {
   queueLength: 5,
   servers: { joining: 0, loading: 1, serving: 3, draining: 0, excluded: 0 },
   serverIds: ['s1'],
+  contributions: new Map([['s1', { tokens: 120, blockSeconds: 480.5, uptimeSeconds: 60.25 }]]),
   blockCoverageMin: 1,
   planEpoch: 7,
   planReservedSlots: 4,

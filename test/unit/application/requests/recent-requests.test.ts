@@ -85,6 +85,46 @@ describe('the journal of requests', () => {
     expect(chains?.[1]).toMatchObject({ startedAfterSeconds: 0.5, choice: { position: 1, chainCount: 1 } });
   });
 
+  it('counts anew for a chain, although some of its servers go on in the same session', () => {
+    const journal = new RecentRequests(new FakeClock(), 10);
+    const story = journal.open('r1', 'm');
+    let timings: HopTiming[] = [
+      { serverId: 'a', steps: 5, roundTripSeconds: 0.5, computeSeconds: 0.3 },
+      { serverId: 'b', steps: 4, roundTripSeconds: 0.4, computeSeconds: 0.2 },
+    ];
+    const going = { hopTimings: () => timings };
+    story.chainTaken(FAST, [FAST]);
+    story.chainOpened(going);
+    story.chainTaken(chain('mixed', 'a', 'd'), []);
+    story.chainOpened(going);
+    timings = [
+      { serverId: 'a', steps: 7, roundTripSeconds: 0.75, computeSeconds: 0.375 },
+      { serverId: 'd', steps: 3, roundTripSeconds: 0.25, computeSeconds: 0.125 },
+    ];
+    story.ended('completed');
+    const steps = journal.find('r1')?.chains.map(({ hops }) => hops.map((hop) => [hop.serverId, hop.steps]));
+    expect(steps).toEqual([
+      [
+        ['a', 5],
+        ['b', 4],
+      ],
+      [
+        ['a', 2],
+        ['d', 3],
+      ],
+    ]);
+    expect(journal.find('r1')?.chains[1]?.hops[0]?.roundTripSeconds).toBeCloseTo(0.25);
+  });
+
+  it('tells its listeners of every request that ends, also of one whose id another has taken', () => {
+    const ended: string[] = [];
+    const journal = new RecentRequests(new FakeClock(), 3, [({ outcome }) => ended.push(String(outcome))]);
+    const older = journal.open('same', 'm');
+    journal.open('same', 'm').ended('completed');
+    older.ended('failed');
+    expect(ended).toEqual(['completed', 'failed']);
+  });
+
   it('keeps the last requests that ended and forgets older ones', () => {
     const journal = new RecentRequests(new FakeClock(), 3);
     for (let i = 0; i < 10; i += 1) journal.open(`r${i}`, 'm').ended('rejected');
