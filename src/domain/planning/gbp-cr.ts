@@ -36,9 +36,10 @@ export interface ChainClosing {
  */
 export function reservedBlockCounts(swarm: IndexedSwarm, reservedSlots: number): Int32Array {
   const bytesPerBlock = swarm.blockBytes + reservedSlots * swarm.cacheBytesPerBlock;
-  const counts = Int32Array.from(swarm.memoryBytes, (memory) =>
-    Math.min(Math.floor(memory / bytesPerBlock), swarm.blockCount),
-  );
+  const counts = new Int32Array(swarm.memoryBytes.length);
+  for (let j = 0; j < counts.length; j += 1) {
+    counts[j] = Math.min(Math.floor((swarm.memoryBytes[j] ?? 0) / bytesPerBlock), swarm.blockCount);
+  }
   for (const [j, span] of swarm.pinned) counts[j] = span.blockCount;
   return counts;
 }

@@ -29,8 +29,9 @@ interface EndGroup {
   readonly end: number;
   /** Longest span of the group: positions [end - width, end) lead here. */
   readonly width: number;
-  /** Positions of the servers, ascending. */
+  /** Positions of the servers, ascending; the first `alive` ones still have cache. */
   readonly servers: Int32Array;
+  alive: number;
   /** Cheapest server for position end - width + i when last looked at, -1 when there is none any more. */
   readonly cheapest: Int32Array;
   /** Its cost in seconds: a lower bound, since servers only drop out. */
@@ -42,11 +43,14 @@ interface EndGroup {
  * and never more than `MAX_JOBS_PER_SERVER` jobs need.   O(J)
  */
 export function cacheSlots(swarm: IndexedSwarm, placement: IndexedPlacement): Float64Array {
-  return Float64Array.from(placement.blockCount, (count, j) => {
+  const slots = new Float64Array(placement.blockCount.length);
+  for (let j = 0; j < slots.length; j += 1) {
+    const count = placement.blockCount[j] ?? 0;
     const left = (swarm.memoryBytes[j] ?? 0) - swarm.blockBytes * count;
-    const slots = Math.max(0, Math.floor(left / swarm.cacheBytesPerBlock));
-    return Math.min(slots, MAX_JOBS_PER_SERVER * count);
-  });
+    const fitting = Math.max(0, Math.floor(left / swarm.cacheBytesPerBlock));
+    slots[j] = Math.min(fitting, MAX_JOBS_PER_SERVER * count);
+  }
+  return slots;
 }
 
 /**
@@ -95,7 +99,7 @@ function groupByEnd(swarm: IndexedSwarm, placement: IndexedPlacement, slots: Flo
         }
       }
     }
-    groups.push({ end, width, servers: Int32Array.from(servers), cheapest, cost });
+    groups.push({ end, width, servers: Int32Array.from(servers), alive: servers.length, cheapest, cost });
   });
   return groups;
 }
@@ -206,14 +210,21 @@ class ShortestPaths {
     if (known < 0 || (this.#slots[known] ?? 0) >= blocks) return;
     let best = Number.POSITIVE_INFINITY;
     let cheapest = -1;
-    for (const j of group.servers) {
-      if ((this.#placement.blockCount[j] ?? 0) < blocks || (this.#slots[j] ?? 0) < blocks) continue;
+    let alive = 0;
+    for (let k = 0; k < group.alive; k += 1) {
+      const j = group.servers[k] ?? 0;
+      const slots = this.#slots[j] ?? 0;
+      if (slots < 1) continue;
+      group.servers[alive] = j;
+      alive += 1;
+      if ((this.#placement.blockCount[j] ?? 0) < blocks || slots < blocks) continue;
       const seconds = (this.#swarm.communicationSeconds[j] ?? 0) + (this.#swarm.computationSeconds[j] ?? 0) * blocks;
       if (seconds < best) {
         best = seconds;
         cheapest = j;
       }
     }
+    group.alive = alive;
     group.cost[i] = best;
     group.cheapest[i] = cheapest;
   }
