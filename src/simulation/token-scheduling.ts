@@ -20,42 +20,38 @@ export interface SchedulingTerms extends TokenServiceTerms {
   readonly sessionTokens: number | undefined;
 }
 
-type TokenSimulation = Pick<IndependentSimulation, 'chains' | 'scheduling' | 'serverTokens' | 'describeJob'>;
+type TokenSimulation = Pick<IndependentSimulation, 'chains' | 'scheduling' | 'serverCacheBytes' | 'describeJob'>;
 
 /** How a contestant's jobs are given cache and put in order: what a simulation of its plan needs besides. */
 export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice, plan: FeasiblePlan): TokenSimulation {
   const { chains } = plan;
-  const scheduling = { ...choice.scheduling, cache: choice.cache === 'slots' ? 'slots' : 'tokens' } as const;
+  const { cache, planTokens } = choice;
+  const { model, sessionTokens } = terms;
   const describeJob = jobDescriptions(terms, chains);
-  if (choice.cache === 'slots') return { chains, scheduling, describeJob };
-  const slotTokens = choice.planTokens ?? terms.sessionTokens;
-  invariant(slotTokens !== undefined, 'cache by tokens is known by tokens');
-  if (choice.cache === 'tokens') return { chains, scheduling, describeJob, serverTokens: tokensOfServers(terms, plan) };
+  if (cache === 'slots') return { chains, scheduling: choice.scheduling, describeJob };
+  invariant(sessionTokens !== undefined, 'cache by tokens is known by tokens');
+  const cacheBytesPerToken = model.cacheBytesPerBlock / sessionTokens;
+  const scheduling = { ...choice.scheduling, cache: 'tokens', cacheBytesPerToken } as const;
+  if (cache === 'tokens') return { chains, scheduling, describeJob, serverCacheBytes: cacheOfServers(terms, plan) };
   // As if each chain had servers of its own, with the cache of its slots.
-  const serverTokens = new Map<string, number>();
+  const serverCacheBytes = new Map<string, number>();
   const apart = chains.map((chain) => ({
     ...chain,
     hops: chain.hops.map((hop) => {
       const serverId = `${hop.serverId} for ${chain.id}`;
-      serverTokens.set(serverId, chain.slots * slotTokens * hop.blockCount);
+      const tokens = chain.slots * (planTokens ?? sessionTokens);
+      serverCacheBytes.set(serverId, tokens * hop.blockCount * cacheBytesPerToken);
       return { ...hop, serverId };
     }),
   }));
-  return { chains: apart, scheduling, describeJob, serverTokens };
+  return { chains: apart, scheduling, describeJob, serverCacheBytes };
 }
 
-/** What is left beside each server's blocks, in tokens times blocks. */
-function tokensOfServers(
-  { model, servers, sessionTokens = 1 }: SchedulingTerms,
-  plan: FeasiblePlan,
-): Map<string, number> {
+/** What is left beside each server's blocks. */
+function cacheOfServers({ model, servers }: SchedulingTerms, plan: FeasiblePlan): Map<string, number> {
   const hosted = new Map(plan.placement.map((span) => [span.serverId, span.blockCount]));
-  const bytesPerToken = model.cacheBytesPerBlock / sessionTokens;
   return new Map(
-    servers.map(({ id, memoryBytes }) => {
-      const left = memoryBytes - model.blockBytes * (hosted.get(id) ?? 0);
-      return [id, Math.max(0, Math.floor(left / bytesPerToken))];
-    }),
+    servers.map(({ id, memoryBytes }) => [id, Math.max(0, memoryBytes - model.blockBytes * (hosted.get(id) ?? 0))]),
   );
 }
 

@@ -11,7 +11,11 @@ describe('the gRPC service for clients', () => {
   let client: ReturnType<typeof dispatcherClient>;
 
   beforeAll(async () => {
-    swarm = await SwarmHarness.start({ 'planner.reserved_slots': 1, 'scheduling.queue_limit': 1 });
+    swarm = await SwarmHarness.start({
+      'planner.reserved_slots': 1,
+      'scheduling.cache': 'slots',
+      'scheduling.queue_limit': 1,
+    });
     const bytes = 6 * swarm.dispatcher.shape.blockBytes + 6 * swarm.dispatcher.shape.cacheBytesPerBlock;
     server = await swarm.addServer('only', { memoryBytes: bytes, stepMs: 2 });
     await vi.waitFor(async () => expect((await swarm.get('/readyz')).status).toBe(200), SOON);

@@ -154,7 +154,7 @@ describe('a swarm that loses servers', () => {
   });
 
   it('frees the slot and the caches of a client that leaves in mid-stream, and of one that leaves the queue', async () => {
-    swarm = await SwarmHarness.start({ 'planner.reserved_slots': 1 });
+    swarm = await SwarmHarness.start({ 'planner.reserved_slots': 1, 'scheduling.cache': 'slots' });
     // Room for the blocks and one session's cache: one slot.
     const bytes = 6 * swarm.dispatcher.shape.blockBytes + 6 * swarm.dispatcher.shape.cacheBytesPerBlock;
     const server = await swarm.addServer('only', { stepMs: 10, memoryBytes: bytes });

@@ -3,16 +3,21 @@ import type { FinishedRequest, Telemetry } from '../../src/application/ports/tel
 /** Keeps what was reported of requests; the rest is let go. */
 export class RecordingTelemetry implements Telemetry {
   readonly finished: FinishedRequest[] = [];
+  /** Blocks that servers were told to load. */
+  blocks = 0;
 
   requestFinished(request: FinishedRequest): void {
     this.finished.push(request);
   }
   dispatchDecided(): void {}
+  waitEnded(): void {}
   planMade(): void {}
   hopObserved(): void {}
   failoverEnded(): void {}
   serverJoined(): void {}
   serverLost(): void {}
-  blocksMoved(): void {}
+  blocksMoved(blocks: number): void {
+    this.blocks += blocks;
+  }
   observeState(): void {}
 }

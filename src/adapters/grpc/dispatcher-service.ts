@@ -42,11 +42,18 @@ export function dispatcherHandlers(deps: DispatcherServiceDependencies): Dispatc
       });
     },
     Acquire: (call, reply) =>
-      answer(call, reply, deps, authenticate, async () => {
-        const { modelId, inputTokens, maxOutputTokens } = call.request;
+      answer(call, reply, deps, authenticate, async (grant) => {
+        const { modelId, inputTokens, maxOutputTokens, priority, tenant } = call.request;
+        const wanted = { priority: priorityOf(priority), tenant: tenantOf(tenant) };
         return leaseMessage(
           await leases.acquire(
-            { modelId, inputTokens, maxOutputTokens, deadlineMs: deadlineMs(call) },
+            {
+              modelId,
+              inputTokens,
+              maxOutputTokens,
+              deadlineMs: deadlineMs(call),
+              ...boundedJob(wanted, grant, 'tenant'),
+            },
             cancellationOf(call),
           ),
         );
@@ -79,11 +86,10 @@ function answer<Request, Reply>(
   reply: sendUnaryData<Reply>,
   deps: DispatcherServiceDependencies,
   authenticate: Authenticate,
-  work: () => Promise<Reply>,
+  work: (grant: KeyGrant | undefined) => Promise<Reply>,
 ): void {
   const run = async (): Promise<Reply> => {
-    authenticate(call.metadata);
-    return work();
+    return work(authenticate(call.metadata));
   };
   run().then(
     (message) => reply(null, message),

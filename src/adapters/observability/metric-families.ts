@@ -5,6 +5,7 @@ import {
   OUTPUT_TOKEN_BUCKETS,
   PLANNING_BUCKETS,
   QUEUE_BUCKETS,
+  RATIO_BUCKETS,
   REQUEST_BUCKETS,
   VLLM_FIRST_TOKEN_BUCKETS,
   VLLM_OUTPUT_TOKEN_BUCKETS,
@@ -30,6 +31,12 @@ export function createDaisychainFamilies(registry: Registry) {
     serverJoins: counter('server_joins_total', 'Servers that joined.'),
     serverLosses: counter('server_losses_total', 'Servers that were lost, by the reason.', ['reason']),
     blockMoves: counter('block_moves_total', 'Blocks that servers were told to load and did not hold before.'),
+
+    serverTokens: counter('server_tokens_total', 'Prompt and output tokens that passed a server.', ['server']),
+    serverBlockSeconds: counter('server_block_seconds_total', 'Blocks that a server held ready, times seconds.', [
+      'server',
+    ]),
+    serverUptime: counter('server_uptime_seconds_total', 'Time that a server has been a member.', ['server']),
 
     chainSlots: gauge('chain_slots', 'Jobs that a chain holds at once.', ['chain']),
     chainSlotsInUse: gauge('chain_slots_in_use', 'Jobs on a chain now.', ['chain']),
@@ -65,6 +72,11 @@ export function createDaisychainFamilies(registry: Registry) {
       'time_per_output_token_seconds',
       'Mean time between the tokens of one request.',
       OUTPUT_TOKEN_BUCKETS,
+    ),
+    queuePrediction: histogram(
+      'queue_prediction_ratio',
+      'Wait of requests that had to wait, over the wait predicted when they arrived.',
+      RATIO_BUCKETS,
     ),
     decision: histogram(
       'dispatch_decision_seconds',

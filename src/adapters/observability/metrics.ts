@@ -88,6 +88,11 @@ export class PrometheusMetrics implements Telemetry {
     }
   }
 
+  waitEnded(predictedSeconds: number, seconds: number): void {
+    // Below a millisecond both are rounding.
+    observe(this.#own.queuePrediction, Math.max(0.001, seconds) / Math.max(0.001, predictedSeconds));
+  }
+
   dispatchDecided(seconds: number): void {
     observe(this.#own.decision, seconds);
   }
@@ -141,6 +146,7 @@ export class PrometheusMetrics implements Telemetry {
     this.#vllm.running.set(state.runningRequests);
     this.#vllm.waiting.set(state.queueLength);
     this.#vllm.cacheUsage.set(cacheUsage(state));
+    this.#setContributions(state);
     this.#forgetServers(state.serverIds);
   }
 
@@ -157,6 +163,18 @@ export class PrometheusMetrics implements Telemetry {
       if (chain.measuredServiceSeconds !== undefined) {
         chainServiceSeconds.set({ chain: chain.id, kind: 'measured' }, chain.measuredServiceSeconds);
       }
+    }
+  }
+
+  /** They are counted elsewhere, over the comings and goings of a server; here they are shown. */
+  #setContributions(state: TelemetryState): void {
+    const { serverTokens, serverBlockSeconds, serverUptime } = this.#own;
+    for (const counter of [serverTokens, serverBlockSeconds, serverUptime]) counter.reset();
+    for (const server of state.serverIds.slice(0, MAX_SERVER_LABELS)) {
+      const { tokens = 0, blockSeconds = 0, uptimeSeconds = 0 } = state.contributions.get(server) ?? {};
+      serverTokens.inc({ server }, tokens);
+      serverBlockSeconds.inc({ server }, blockSeconds);
+      serverUptime.inc({ server }, uptimeSeconds);
     }
   }
 

@@ -85,7 +85,7 @@ export interface GenerationRequest {
 
 /** Limits of all requests of a tenant together; undefined: none. */
 export interface TenantLimits {
-  /** Requests that hold a slot at once, >= 1. */
+  /** Requests that wait or run at once, >= 1. */
   readonly maxConcurrency: number | undefined;
   readonly requestsPerMinute: number | undefined;
   /** Prompt and output tokens. */

@@ -1,3 +1,5 @@
+import type { ServerContribution } from './swarm-view.ts';
+
 /**
  * What the application reports of itself, in its own words; an adapter turns it into metrics. Verbs
  * are called once per event and never throw; gauges are read at each scrape through `observeState`.
@@ -7,6 +9,8 @@ export interface Telemetry {
   requestFinished(request: FinishedRequest): void;
   /** One arrival or completion was decided by the scheduler. Seconds. */
   dispatchDecided(seconds: number): void;
+  /** A request that had to wait got its chain: how long it was expected to wait when it came, and how long it did. Seconds. */
+  waitEnded(predictedSeconds: number, seconds: number): void;
   /** A planning run ended. */
   planMade(run: PlanningRun): void;
   /** Round trip of one step at one hop, seconds. */
@@ -76,6 +80,8 @@ export interface TelemetryState {
   readonly servers: Readonly<Record<ServerState, number>>;
   /** Servers registered now: the only values that the label `server` keeps. */
   readonly serverIds: readonly string[];
+  /** By server id, of the same servers. */
+  readonly contributions: ReadonlyMap<string, ServerContribution>;
   /** Fewest servers that serve any one block; 0 when some block is served by none. */
   readonly blockCoverageMin: number;
   /** 0 before the first plan. */

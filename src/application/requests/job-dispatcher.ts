@@ -7,6 +7,7 @@ import type { Scheduler } from '../../domain/scheduling/scheduler.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { invariant } from '../../domain/shared/invariant.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
 
 /** A slot of a chain, held until `release`. */
 export interface Ticket {
@@ -37,6 +38,9 @@ interface PendingJob {
   reject(error: DispatcherError): void;
 }
 
+/** Who is told of the scheduler's decisions. */
+export type DispatchObserver = Pick<Telemetry, 'dispatchDecided' | 'waitEnded'>;
+
 /**
  * Runs the scheduler in real time: stamps events with the clock, keeps one timer for the next
  * deadline, and turns effects into settled promises. All decisions are the scheduler's.
@@ -45,23 +49,18 @@ export class JobDispatcher {
   readonly #scheduler: Scheduler;
   readonly #clock: Clock;
   readonly #arrivals: ArrivalRate;
-  readonly #onDecision: (seconds: number) => void;
+  readonly #observer: DispatchObserver | undefined;
   readonly #pending = new Map<string, PendingJob>();
   #cancelTimer: (() => void) | undefined;
   #onRelease: () => void = () => undefined;
   #timerMs = Number.POSITIVE_INFINITY;
 
-  /** @param arrivals told of every job   @param onDecision told how long each arrival took to decide, in seconds */
-  constructor(
-    scheduler: Scheduler,
-    clock: Clock,
-    arrivals: ArrivalRate,
-    onDecision: (seconds: number) => void = () => undefined,
-  ) {
+  /** @param arrivals told of every job */
+  constructor(scheduler: Scheduler, clock: Clock, arrivals: ArrivalRate, observer?: DispatchObserver) {
     this.#scheduler = scheduler;
     this.#clock = clock;
     this.#arrivals = arrivals;
-    this.#onDecision = onDecision;
+    this.#observer = observer;
   }
 
   /**
@@ -85,7 +84,7 @@ export class JobDispatcher {
     const startedMs = this.#clock.nowMs();
     this.#arrivals.arrived(startedMs);
     const effects = this.#scheduler.arrive(job, startedMs);
-    this.#onDecision((this.#clock.nowMs() - startedMs) / 1000);
+    this.#observer?.dispatchDecided((this.#clock.nowMs() - startedMs) / 1000);
     this.#carryOut(effects);
     if (!this.#pending.has(job.id)) return promise;
     const leaveQueue = (): void => {
@@ -112,9 +111,9 @@ export class JobDispatcher {
     return this.#scheduler.freeSlotsAt(serverId, jobId);
   }
 
-  /** A server tells how much of its cache is free, tokens times blocks. */
-  reportFreeCache(serverId: string, free: number): void {
-    this.#carryOut(this.#scheduler.reportFreeCache(serverId, free, this.#clock.nowMs()));
+  /** A server tells how much of its cache is free, bytes. */
+  reportFreeCache(serverId: string, freeBytes: number): void {
+    this.#carryOut(this.#scheduler.reportFreeCache(serverId, freeBytes, this.#clock.nowMs()));
   }
 
   /** A server refused cache that was free by the dispatcher's account. */
@@ -143,8 +142,11 @@ export class JobDispatcher {
       const pending = this.#pending.get(effect.jobId);
       invariant(pending !== undefined, 'an effect concerns a job that waits');
       this.#pending.delete(effect.jobId);
-      if (effect.kind === 'assigned') pending.resolve(effect);
-      else if (effect.kind === 'rejected') pending.reject(rejection(effect.reason, effect.retryAfterMs));
+      if (effect.kind === 'assigned') {
+        if (effect.predictedMs !== undefined)
+          this.#observer?.waitEnded(effect.predictedMs / 1000, effect.queuedMs / 1000);
+        pending.resolve(effect);
+      } else if (effect.kind === 'rejected') pending.reject(rejection(effect.reason, effect.retryAfterMs));
       else pending.reject(expired(effect.queuedMs, effect.predictedMs));
     }
     this.#arm();
@@ -231,6 +233,12 @@ function rejection(reason: RejectionReason, retryAfterMs: number | undefined): D
       return new DispatcherError('DSP_QUEUE_FULL', 'the queue is full: try again later', {
         retryAfterMs: retryAfterMs ?? 1_000,
       });
+    case 'too_large':
+      return new DispatcherError(
+        'DSP_CONTEXT_TOO_LONG',
+        'no chain of servers has cache for so long a request now: shorten the prompt or lower max_tokens',
+        { param: 'max_tokens' },
+      );
     case 'rate_limited':
       return new DispatcherError('DSP_RATE_LIMITED', 'this tenant is over its limit of requests or tokens: slow down', {
         retryAfterMs: retryAfterMs ?? 1_000,

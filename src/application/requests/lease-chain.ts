@@ -1,14 +1,17 @@
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { TransportHop } from '../ports/chain-transport.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { GenerationRequest } from '../ports/inference.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
+import type { JobDescriptions } from './job-descriptions.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
 import type { ChainLease, Leases } from './leases.ts';
 import { RequestRecord } from './request-record.ts';
 
 export interface LeaseChainDependencies {
   readonly dispatcher: JobDispatcher;
+  readonly jobs: JobDescriptions;
   readonly chains: ChainAccess;
   readonly leases: Leases;
   readonly telemetry: Telemetry;
@@ -19,8 +22,6 @@ export interface LeaseChainDependencies {
 export interface LeaseChainOptions {
   readonly modelId: string;
   readonly sessionTokens: number;
-  /** Longest wait for a slot, ms. */
-  readonly maxWaitMs: number;
 }
 
 export interface LeasedChain extends ChainLease {
@@ -33,6 +34,10 @@ export interface LeaseRequest {
   readonly maxOutputTokens: number;
   /** Of the call, ms from now. */
   readonly deadlineMs: number | undefined;
+  readonly priority: GenerationRequest['priority'];
+  readonly tenant: string;
+  /** What the client's key allows its tenant. */
+  readonly limits?: GenerationRequest['limits'];
 }
 
 /** Lends chains to clients that drive them themselves, from the same queue as every request. */
@@ -52,14 +57,13 @@ export class LeaseChain {
    */
   async acquire(request: LeaseRequest, signal: AbortSignal): Promise<LeasedChain> {
     this.#check(request);
-    const { clock, dispatcher, leases, newId, telemetry, chains } = this.#deps;
+    const { clock, dispatcher, jobs, leases, newId, telemetry, chains } = this.#deps;
     if (leases.isFull)
       throw new DispatcherError('DSP_QUEUE_FULL', 'too many leases are held: release some', { retryAfterMs: 1_000 });
     const record = new RequestRecord(clock, telemetry);
-    const waitMs = Math.min(request.deadlineMs ?? Number.POSITIVE_INFINITY, this.#options.maxWaitMs);
     let ticket: Ticket;
     try {
-      ticket = await dispatcher.acquire({ id: newId(), deadlineMs: clock.nowMs() + waitMs }, signal);
+      ticket = await dispatcher.acquire(jobs.describe({ ...request, id: newId(), limit: request.limits }), signal);
     } catch (error) {
       record.neverRan(error);
       throw error;

@@ -3,10 +3,12 @@ import { PrometheusMetrics } from '../../adapters/observability/metrics.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { systemClock } from '../../adapters/system/system-clock.ts';
 import { GenerateText } from '../../application/requests/generate-text.ts';
+import { JobDescriptions } from '../../application/requests/job-descriptions.ts';
 import { JobDispatcher } from '../../application/requests/job-dispatcher.ts';
 import { LeaseChain } from '../../application/requests/lease-chain.ts';
 import { Leases } from '../../application/requests/leases.ts';
 import { RecentRequests } from '../../application/requests/recent-requests.ts';
+import { ContributionLedger } from '../../application/swarm/contribution-ledger.ts';
 import { LiveSwarmControl } from '../../application/swarm/live-swarm-control.ts';
 import { LiveSwarmView } from '../../application/swarm/live-swarm-view.ts';
 import { Swarm } from '../../application/swarm/swarm.ts';
@@ -23,6 +25,7 @@ import type { LanguageModel } from '../../language-model/open-language-model.ts'
 import { createIndependentPredictor } from '../../simulation/response-predictor.ts';
 import { connectPetals } from './connect-petals.ts';
 import { type Fronts, openFronts } from './open-fronts.ts';
+import { schedulerOptions } from './scheduler-options.ts';
 
 /** The arrival rate is averaged over about this long. */
 const ARRIVAL_WINDOW_MS = 60_000;
@@ -78,9 +81,9 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     return (message: string, fields: Readonly<Record<string, unknown>>): void => child.info(fields, message);
   };
 
-  const scheduler = new Scheduler({ queueLimit: config.scheduling.queue_limit });
+  const scheduler = new Scheduler(schedulerOptions(config.scheduling, model.cacheBytesPerTokenPerBlock));
   const arrivalRate = new ArrivalRate(ARRIVAL_WINDOW_MS);
-  const dispatcher = new JobDispatcher(scheduler, clock, arrivalRate, (seconds) => telemetry.dispatchDecided(seconds));
+  const dispatcher = new JobDispatcher(scheduler, clock, arrivalRate, telemetry);
   const membership = new Membership({
     leaseMs: config.swarm.lease_seconds * 1000,
     loadTimeoutMs: config.swarm.load_timeout_seconds * 1000,
@@ -90,6 +93,7 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     flapLimit: config.swarm.flap_limit,
     flapWindowMs: config.swarm.flap_window_seconds * 1000,
   });
+  const contributions = new ContributionLedger(2 * config.limits.max_servers);
   const readiness = new FirstReadiness();
   let fronts: Fronts | undefined;
   const planning = {
@@ -111,7 +115,20 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
       hiddenBytesPerToken: model.hiddenSize * Float32Array.BYTES_PER_ELEMENT,
     },
     settleMs: config.swarm.step_timeout_seconds * 1000,
+    workloadSamples: config.planner.workload_samples,
+    driftThreshold: config.planner.drift_threshold,
+    rateWindowSeconds: ARRIVAL_WINDOW_MS / 1000,
+    lookIntervalMs: config.planner.drift_check_seconds * 1000,
+    drainGraceMs: config.limits.grace_period_seconds * 1000,
+    serverLimit: config.limits.max_servers,
   };
+  const jobs = new JobDescriptions(clock, {
+    sessionTokens,
+    granularityTokens: config.scheduling.cache_granularity_tokens,
+    typicalWorkload: planning.serviceTimes.workload,
+    overheadSeconds: config.planner.overhead_seconds,
+    maxWaitMs: config.scheduling.default_deadline_seconds * 1000,
+  });
   const swarm = new Swarm(
     {
       model: shape,
@@ -122,7 +139,9 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
       telemetry,
       log: note('swarm'),
       onChains: (chains) => {
+        contributions.observe(membership.members(), clock.nowMs());
         fronts?.setServing(chains.length > 0);
+        jobs.chainsChanged(chains, membership);
         readiness.note(
           chains,
           membership.members().some((member) => phaseOf(member) === 'loading'),
@@ -133,11 +152,12 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
   );
   const petals = connectPetals(config, model, swarm, note('petals'));
   const { transport } = petals;
-  const journal = new RecentRequests(clock, JOURNAL_CAPACITY);
+  const journal = new RecentRequests(clock, JOURNAL_CAPACITY, [(times) => contributions.requestEnded(times)]);
   const generateText = new GenerateText(
     {
       model,
       dispatcher,
+      jobs,
       chains: swarm,
       transport,
       telemetry,
@@ -150,7 +170,6 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
       sessionTokens,
       prefillChunkTokens: config.model.prefill_chunk_tokens,
       stepTimeoutMs: config.swarm.step_timeout_seconds * 1000,
-      maxWaitMs: config.scheduling.default_deadline_seconds * 1000,
       createdUnixSeconds: Math.floor(Date.now() / 1000),
     },
   );
@@ -160,6 +179,7 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     membership,
     scheduler,
     clock,
+    contributions,
     modelId: model.id,
     blockCount: model.blockCount,
     placementPolicy: config.planner.placement,
@@ -172,8 +192,8 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
     {
       inference: generateText,
       leases: new LeaseChain(
-        { dispatcher, chains: swarm, leases, telemetry, clock, newId: newRandomId },
-        { modelId: model.id, sessionTokens, maxWaitMs: config.scheduling.default_deadline_seconds * 1000 },
+        { dispatcher, jobs, chains: swarm, leases, telemetry, clock, newId: newRandomId },
+        { modelId: model.id, sessionTokens },
       ),
       swarm,
       membership,

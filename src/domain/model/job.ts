@@ -14,6 +14,18 @@ export interface Job {
   readonly priority?: Priority;
   /** Who shares with whom: a name, default empty. */
   readonly tenant?: string;
+  /** What all jobs of its tenant together may ask for; default: what the scheduler gives to all. */
+  readonly limit?: TenantLimit | undefined;
+}
+
+/** What one tenant may ask for; undefined is without limit. */
+export interface TenantLimit {
+  /** Requests that wait or run at once, >= 1. */
+  readonly maxConcurrency: number | undefined;
+  /** >= 1 */
+  readonly requestsPerMinute: number | undefined;
+  /** Prompt and longest output, >= 1. */
+  readonly tokensPerMinute: number | undefined;
 }
 
 /** Classes of jobs, the first goes first. */
@@ -24,4 +36,4 @@ export type Priority = (typeof PRIORITIES)[number];
 export type CompletionOutcome = 'completed' | 'cancelled' | 'failed';
 
 /** Why a job was not accepted. */
-export type RejectionReason = 'queue_full' | 'no_capacity' | 'draining' | 'rate_limited';
+export type RejectionReason = 'queue_full' | 'no_capacity' | 'draining' | 'rate_limited' | 'too_large';

@@ -11,11 +11,8 @@ export interface DispatchPlan {
    * that is absent has no limit beyond its chains' slots. Counts where cache is given by slots.
    */
   readonly serverSlots: ReadonlyMap<string, number>;
-  /**
-   * Cache of each server in tokens times blocks, integers >= 0. A server that is absent has no limit.
-   * Counts where cache is given by tokens.
-   */
-  readonly serverTokens?: ReadonlyMap<string, number>;
+  /** Cache of each server beside its blocks, bytes >= 0. A server that is absent has no limit. Counts where cache is given by tokens. */
+  readonly serverCacheBytes?: ReadonlyMap<string, number>;
 }
 
 /** A chain with what runs on it. A chain that the current plan no longer has is retired: rank -1. */
@@ -39,6 +36,8 @@ export interface CacheTable<State extends ChainState = ChainState> {
   readonly epoch: number;
   /** Chains that accept jobs, fastest first. */
   readonly chains: readonly State[];
+  /** Tokens of the largest job that some chain could hold were it idle. */
+  readonly largestJob: number;
   /** Every chain with running jobs or of the current plan. */
   all(): Iterable<State>;
   /**
@@ -63,8 +62,8 @@ export interface CacheTable<State extends ChainState = ChainState> {
   freeBlocksAt(serverId: string, tokens: number): number;
   /** Whether no running job uses the server. */
   isServerIdle(serverId: string): boolean;
-  /** A server tells how much of its cache is free, tokens times blocks. */
-  reportFree(serverId: string, free: number): void;
+  /** A server tells how much of its cache is free, bytes. */
+  reportFree(serverId: string, freeBytes: number): void;
   /** A server refused a job that had room by this account: nothing more fits there until it reports. */
   reportFull(serverId: string): void;
 }

@@ -1,5 +1,5 @@
+import type { TenantLimit } from '../model/job.ts';
 import type { JobOrderOptions } from './job-order.ts';
-import type { TenantLimit } from './tenant-limits.ts';
 
 /** Without more than a queue limit the scheduler is the paper's: slots, first in, first out. */
 export interface SchedulerOptions extends Partial<JobOrderOptions> {
@@ -10,18 +10,21 @@ export interface SchedulerOptions extends Partial<JobOrderOptions> {
    * tokens out of each server's account, which all chains through it share (`tokens`).
    */
   readonly cache?: 'slots' | 'tokens';
+  /** Cache of one token in one block, bytes > 0; for `tokens`. Default 1: then bytes are tokens times blocks. */
+  readonly cacheBytesPerToken?: number;
   /** Smaller jobs that may start before the next one while it does not fit, integer >= 0. Default 16. */
   readonly maxOvertakes?: number;
   /** Share of a tenant against the others of its class, > 0. Default 1 for all. */
   readonly tenantWeight?: (tenant: string) => number;
-  /** What a tenant may ask for. Default: anything. */
-  readonly tenantLimit?: ((tenant: string) => TenantLimit) | undefined;
+  /** What a tenant may ask for whose jobs bring no limit of their own. Default: anything. */
+  readonly tenantLimit?: TenantLimit | undefined;
   /** Predicts waits, and refuses at once what could not start before its deadline. Default false. */
   readonly predictsWaits?: boolean;
 }
 
 const DEFAULTS = {
   cache: 'slots',
+  cacheBytesPerToken: 1,
   order: 'fifo',
   maxOvertakes: 16,
   maxWaitFactor: 8,

@@ -41,15 +41,16 @@ export class Scheduler {
   readonly #options: Required<SchedulerOptions>;
   readonly #table: CacheTable;
   readonly #queue: WaitingQueue;
-  readonly #limits: TenantLimits | undefined;
+  readonly #limits: TenantLimits;
   readonly #outlook: ServiceOutlook | undefined;
   readonly #running = new Map<string, RunningJob>();
   #isAccepting = true;
 
   constructor(options: SchedulerOptions) {
     this.#options = completeOptions(options);
-    const { cache, queueLimit, order, maxWaitFactor, tenantWeight, predictsWaits } = this.#options;
-    this.#table = cache === 'slots' ? new SlotTable() : new TokenTable();
+    const { cache, cacheBytesPerToken, queueLimit, order, maxWaitFactor, tenantWeight, tenantLimit, predictsWaits } =
+      this.#options;
+    this.#table = cache === 'slots' ? new SlotTable() : new TokenTable(cacheBytesPerToken);
     this.#queue = new WaitingQueue({
       limit: queueLimit,
       order,
@@ -57,7 +58,7 @@ export class Scheduler {
       hasReservations: cache === 'tokens',
       weightOf: tenantWeight,
     });
-    this.#limits = options.tenantLimit === undefined ? undefined : new TenantLimits(options.tenantLimit);
+    this.#limits = new TenantLimits(tenantLimit);
     this.#outlook = predictsWaits ? new ServiceOutlook() : undefined;
   }
 
@@ -115,19 +116,20 @@ export class Scheduler {
     if (!this.#isAccepting) return this.#reject(job, 'draining');
     if (this.#table.chains.length === 0) return this.#reject(job, 'no_capacity');
     if (job.deadlineMs !== undefined && job.deadlineMs <= nowMs) return this.#expireAtOnce(job);
-    const limitedMs = this.#limits?.whyNot([job], nowMs);
+    if ((job.tokens ?? 1) > this.#table.largestJob) return this.#reject(job, 'too_large');
+    const limitedMs = this.#limits.whyNot([job], nowMs);
     if (limitedMs !== undefined) return this.#reject(job, 'rate_limited', limitedMs);
     // Nobody overtakes who waits already, but for what the queue's order allows.
     if (this.#queue.length === 0) {
       const state = pickFastestFreeChain(this.#table, job.tokens ?? 1);
-      if (state !== undefined) return [this.#assign(job, this.#limits?.took(job, nowMs), state, nowMs, nowMs)];
+      if (state !== undefined) return [this.#assign(job, this.#limits.took(job, nowMs), state, nowMs, nowMs)];
     }
     if (this.#queue.isFull) return this.#reject(job, 'queue_full', this.#predictMs(job, nowMs));
     const predictedMs = this.#predictMs(job, nowMs);
     if (job.deadlineMs !== undefined && predictedMs !== undefined && this.#outlook?.isKnown === true) {
       if (nowMs + HOPEFUL_SHARE * predictedMs > job.deadlineMs) return this.#expireAtOnce(job, predictedMs);
     }
-    const account = this.#limits?.took(job, nowMs);
+    const account = this.#limits.took(job, nowMs);
     this.#queue.add({ job, arrivedMs: nowMs, predictedMs, account, isDisplaced: false });
     // By slots nothing fits while anybody waits; by tokens this job may, where the next one does not.
     return this.#options.cache === 'slots' ? NOTHING : this.#startWaiting(nowMs);
@@ -139,7 +141,7 @@ export class Scheduler {
    */
   whyNotTogether(jobs: readonly Job[], nowMs: number): Refusal | undefined {
     if (!this.#isAccepting || this.#table.chains.length === 0) return undefined; // each is then rejected for the same reason
-    const limitedMs = this.#limits?.whyNot(jobs, nowMs);
+    const limitedMs = this.#limits.whyNot(jobs, nowMs);
     if (limitedMs !== undefined) return refusal('rate_limited', limitedMs);
     let waiting = 0;
     let displaced = 0;
@@ -160,7 +162,7 @@ export class Scheduler {
     const running = this.#running.get(jobId);
     if (running !== undefined) {
       this.#stop(jobId, running);
-      if (running.account !== undefined) this.#limits?.ended(running.account);
+      this.#limits.ended(running.account);
       if (outcome === 'completed') this.#outlook?.observe(running, nowMs);
       return this.#startWaiting(nowMs);
     }
@@ -203,9 +205,9 @@ export class Scheduler {
     return this.#table.freeBlocksAt(serverId, job?.tokens ?? 1);
   }
 
-  /** A server tells how much of its cache is free, tokens times blocks >= 0. Counts with `cache: tokens` only. */
-  reportFreeCache(serverId: string, free: number, nowMs: number): readonly SchedulingEffect[] {
-    this.#table.reportFree(serverId, free);
+  /** A server tells how much of its cache is free, bytes >= 0. Counts with `cache: tokens` only. */
+  reportFreeCache(serverId: string, freeBytes: number, nowMs: number): readonly SchedulingEffect[] {
+    this.#table.reportFree(serverId, freeBytes);
     return this.#startWaiting(nowMs);
   }
 
@@ -298,7 +300,7 @@ export class Scheduler {
 
   #drop(waiting: WaitingJob): void {
     this.#queue.remove(waiting);
-    if (waiting.account !== undefined) this.#limits?.ended(waiting.account);
+    this.#limits.ended(waiting.account);
   }
 
   #predictMs(job: Job, nowMs: number): number | undefined {

@@ -39,6 +39,9 @@ export class SlotTable implements CacheTable<SlotChain> {
     return this.#epoch;
   }
 
+  /** A slot has room for the longest session there is. */
+  readonly largestJob = Number.POSITIVE_INFINITY;
+
   /** Chains that accept jobs, fastest first. */
   get chains(): readonly SlotChain[] {
     return this.#ranked;

@@ -1,14 +1,4 @@
-import type { Job } from '../model/job.ts';
-
-/** What one tenant may ask for; undefined is without limit. */
-export interface TenantLimit {
-  /** Requests that wait or run at once, >= 1. */
-  readonly requestsAtOnce: number | undefined;
-  /** >= 1 */
-  readonly requestsPerMinute: number | undefined;
-  /** Prompt and longest output, >= 1. */
-  readonly tokensPerMinute: number | undefined;
-}
+import type { Job, TenantLimit } from '../model/job.ts';
 
 /** Tenants that are counted apart, at most; those beyond share one account. */
 const MAX_ACCOUNTS = 16_384;
@@ -20,7 +10,8 @@ const RETRY_AT_ONCE_MS = 1_000;
 /** What a tenant has asked for lately. */
 export interface TenantAccount {
   readonly name: string;
-  readonly limit: TenantLimit;
+  /** As the latest of its jobs brought it. */
+  limit: TenantLimit;
   /** Requests that wait or run. */
   atOnce: number;
   /** What may still be asked for; a request larger than a whole minute's tokens leaves a debt. */
@@ -34,12 +25,13 @@ export interface TenantAccount {
  * requests at once. O(1), but for sweeps that forget tenants whose buckets are full again.
  */
 export class TenantLimits {
-  readonly #limitOf: (tenant: string) => TenantLimit;
+  readonly #default: TenantLimit | undefined;
   readonly #accounts = new Map<string, TenantAccount>();
   #sweepAt = 1024;
 
-  constructor(limitOf: (tenant: string) => TenantLimit) {
-    this.#limitOf = limitOf;
+  /** @param limit of tenants whose jobs bring none of their own */
+  constructor(limit: TenantLimit | undefined) {
+    this.#default = limit;
   }
 
   /**
@@ -49,9 +41,10 @@ export class TenantLimits {
   whyNot(jobs: readonly Job[], nowMs: number): number | undefined {
     const [first] = jobs;
     if (first === undefined) return undefined;
-    const account = this.#account(first.tenant ?? '', nowMs);
-    const { requestsAtOnce, requestsPerMinute, tokensPerMinute } = account.limit;
-    if (requestsAtOnce !== undefined && account.atOnce + jobs.length > requestsAtOnce) return RETRY_AT_ONCE_MS;
+    const account = this.#account(first, nowMs);
+    if (account === undefined) return undefined;
+    const { maxConcurrency, requestsPerMinute, tokensPerMinute } = account.limit;
+    if (maxConcurrency !== undefined && account.atOnce + jobs.length > maxConcurrency) return RETRY_AT_ONCE_MS;
     const tokens = jobs.reduce((sum, job) => sum + (job.tokens ?? 1), 0);
     const waitMs = Math.max(
       waitForBucket(requestsPerMinute, account.requests, jobs.length),
@@ -60,9 +53,10 @@ export class TenantLimits {
     return waitMs > 0 ? waitMs : undefined;
   }
 
-  /** A job was taken. @returns its tenant's account, to be given back to `ended` */
-  took(job: Job, nowMs: number): TenantAccount {
-    const account = this.#account(job.tenant ?? '', nowMs);
+  /** A job was taken. @returns its tenant's account, to be given back to `ended`; undefined: it has no limits */
+  took(job: Job, nowMs: number): TenantAccount | undefined {
+    const account = this.#account(job, nowMs);
+    if (account === undefined) return undefined;
     account.atOnce += 1;
     account.requests -= 1;
     account.tokens -= job.tokens ?? 1;
@@ -70,24 +64,27 @@ export class TenantLimits {
   }
 
   /** A job that was taken neither waits nor runs any more. */
-  ended(account: TenantAccount): void {
-    account.atOnce -= 1;
+  ended(account: TenantAccount | undefined): void {
+    if (account !== undefined) account.atOnce -= 1;
   }
 
-  #account(tenant: string, nowMs: number): TenantAccount {
+  #account(job: Job, nowMs: number): TenantAccount | undefined {
+    const limit = job.limit ?? this.#default;
+    if (limit === undefined) return undefined;
+    const tenant = job.tenant ?? '';
     let account = this.#accounts.get(tenant);
     if (account === undefined) {
       if (this.#accounts.size >= this.#sweepAt) this.#sweep(nowMs);
       const name = this.#accounts.size >= MAX_ACCOUNTS ? OVERFLOW : tenant;
       account = this.#accounts.get(name);
       if (account === undefined) {
-        const limit = this.#limitOf(name);
         const requests = limit.requestsPerMinute ?? Number.POSITIVE_INFINITY;
         const tokens = limit.tokensPerMinute ?? Number.POSITIVE_INFINITY;
         account = { name, limit, atOnce: 0, requests, tokens, refilledMs: nowMs };
         this.#accounts.set(name, account);
       }
     }
+    account.limit = limit;
     refill(account, nowMs);
     return account;
   }

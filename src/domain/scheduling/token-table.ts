@@ -37,14 +37,25 @@ interface TokenServer {
  * O(log chains) and one correction for each start before it, a release O(chains through its servers).
  */
 export class TokenTable implements CacheTable<TokenChain> {
+  readonly #bytesPerToken: number;
   #ranked: TokenChain[] = [];
   readonly #byKey = new Map<string, TokenChain>();
   readonly #servers = new Map<string, TokenServer>();
   #bounds = new MaxIndex(0);
   #epoch = 0;
+  #largestJob = 0;
+
+  /** @param cacheBytesPerToken cache of one token in one block, bytes > 0 */
+  constructor(cacheBytesPerToken: number) {
+    this.#bytesPerToken = cacheBytesPerToken;
+  }
 
   get epoch(): number {
     return this.#epoch;
+  }
+
+  get largestJob(): number {
+    return this.#largestJob;
   }
 
   get chains(): readonly TokenChain[] {
@@ -59,9 +70,9 @@ export class TokenTable implements CacheTable<TokenChain> {
   adopt(plan: DispatchPlan): void {
     invariant(plan.epoch >= this.#epoch, 'plan epochs never go back');
     this.#epoch = plan.epoch;
-    for (const id of plan.serverTokens?.keys() ?? []) this.#server(id);
+    for (const id of plan.serverCacheBytes?.keys() ?? []) this.#server(id);
     for (const server of this.#servers.values()) {
-      server.capacity = plan.serverTokens?.get(server.id) ?? Number.POSITIVE_INFINITY;
+      server.capacity = this.#units(plan.serverCacheBytes?.get(server.id) ?? Number.POSITIVE_INFINITY);
       server.chains = [];
     }
     for (const state of this.#ranked) state.rank = -1;
@@ -75,6 +86,7 @@ export class TokenTable implements CacheTable<TokenChain> {
     });
     this.#bounds = new MaxIndex(this.#ranked.length);
     for (const state of this.#ranked) this.#bounds.set(state.rank, freeTokens(state));
+    this.#largestJob = this.#ranked.reduce((most, state) => Math.max(most, tokensWhenIdle(state)), 0);
     for (const state of this.#byKey.values()) this.#forgetIfGone(state);
     this.#forgetIdleServers(plan);
   }
@@ -146,10 +158,10 @@ export class TokenTable implements CacheTable<TokenChain> {
   }
 
   /** What lacks against this account is withheld when two reports in turn lack it: one alone may have crossed a release. */
-  reportFree(serverId: string, free: number): void {
+  reportFree(serverId: string, freeBytes: number): void {
     const server = this.#servers.get(serverId);
     if (server === undefined || server.capacity === Number.POSITIVE_INFINITY) return;
-    const missing = Math.max(0, server.capacity - server.used - free);
+    const missing = Math.max(0, server.capacity - server.used - this.#units(freeBytes));
     server.withheld = Math.min(server.missing, missing);
     server.missing = missing;
     this.#raiseBounds(server);
@@ -160,6 +172,11 @@ export class TokenTable implements CacheTable<TokenChain> {
     if (server === undefined || server.capacity === Number.POSITIVE_INFINITY) return;
     server.withheld = Math.max(server.withheld, server.capacity - server.used);
     server.missing = server.withheld;
+  }
+
+  /** Tokens times blocks that fit. */
+  #units(bytes: number): number {
+    return Math.floor(bytes / this.#bytesPerToken);
   }
 
   #take(state: TokenChain, tokens: number): void {
@@ -216,13 +233,21 @@ export class TokenTable implements CacheTable<TokenChain> {
     const referred = new Set<string>();
     for (const state of this.#byKey.values()) for (const server of state.servers) referred.add(server.id);
     for (const id of this.#servers.keys())
-      if (!referred.has(id) && plan.serverTokens?.has(id) !== true) this.#servers.delete(id);
+      if (!referred.has(id) && plan.serverCacheBytes?.has(id) !== true) this.#servers.delete(id);
   }
 }
 
 /** Tokens times blocks that a server can still promise; negative while jobs of an older plan hold more than it has. */
 function roomOf(server: TokenServer): number {
   return server.capacity - server.used - server.withheld;
+}
+
+/** Tokens of the largest job that the chain could hold. */
+function tokensWhenIdle({ servers, blocks }: TokenChain): number {
+  return servers.reduce(
+    (least, { capacity }, i) => Math.min(least, Math.floor(capacity / (blocks[i] as number))),
+    Number.POSITIVE_INFINITY,
+  );
 }
 
 /** Tokens that a job on the chain could still reserve. */
