@@ -45,6 +45,7 @@ export class Rollout {
     );
     for (const id of this.#pending.keys()) if (!eligible.has(id)) this.#pending.delete(id);
     const serving = members.filter((member) => phaseOf(member) === 'serving' && member.ready !== undefined);
+    const loading = members.filter((member) => phaseOf(member) === 'loading').length;
     const wave = chooseWave({
       blockCount,
       serving: serving.map((member) => ({
@@ -53,10 +54,12 @@ export class Rollout {
         blockCount: member.ready?.blockCount ?? 0,
       })),
       pending: [...this.#pending.values()],
-      loading: members.filter((member) => phaseOf(member) === 'loading').length,
+      loading,
       limit,
     });
     for (const move of wave) this.#pending.delete(move.serverId);
+    // What cannot be done without taking blocks out of service, and waits for nothing, is given up.
+    if (wave.length === 0 && loading === 0) this.#pending.clear();
     return wave;
   }
 

@@ -2,6 +2,7 @@ import type { PlacedSpan, Placement } from '../model/placement.ts';
 import { isSameSpan } from '../model/span.ts';
 import { improveByMoves, placeIdleServers, repairCoverage, TrialBudget } from './incremental-placement.ts';
 import { type PlacementOutlook, placementOutlook, type SwarmDemand } from './placement-outlook.ts';
+import { canRollOut } from './rollout-wave.ts';
 
 export interface ReplanInput extends SwarmDemand {
   /** What servers host now or are already loading; servers that have gone are absent. */
@@ -203,6 +204,8 @@ function whyNot(input: ReplanInput, base: PlacementOutlook, change: Change): str
     return outlook.responseSeconds <= base.responseSeconds ? undefined : 'no idle server would help';
   }
   if (base.uncoveredBlocks > 0) return 'no change would cover more';
+  if (!canRollOut(input.model.blockCount, input.current, change.moves))
+    return 'a change would leave blocks without any server while others load';
   if (!Number.isFinite(base.responseSeconds)) {
     const isMore = outlook.serviceRatePerSecond > (1 + input.minimumGain) * base.serviceRatePerSecond;
     return Number.isFinite(outlook.responseSeconds) || isMore
