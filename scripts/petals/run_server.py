@@ -167,18 +167,40 @@ def tell(event: dict) -> None:
     sys.stdout.flush()
 
 
-def read_orders() -> None:
-    for line in iter(lambda: sys.stdin.readline(MAX_ORDER_BYTES), ""):
-        try:
-            fields = json.loads(line)
-            OrderedServer.orders.give(
-                Order(*(int(fields[name]) for name in ("epoch", "first_block", "block_count", "cache_bytes")))
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            sys.stderr.write(f"run_server: a line of standard input is no order: {error}\n")
+def take_standard_input() -> int:
+    """
+    A descriptor of the orders. Python's own object for standard input is put out of the way: a thread
+    that waits in it holds a lock, on which every forked process would hang when it closes its copy.
+    """
+    orders = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.stdin = open(os.devnull)
+    return orders
+
+
+def read_orders(descriptor: int) -> None:
+    pending = b""
+    while True:
+        received = os.read(descriptor, MAX_ORDER_BYTES)
+        if not received or len(pending) > MAX_ORDER_BYTES:
+            break
+        *lines, pending = (pending + received).split(b"\n")
+        for line in lines:
+            take_order(line)
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(END_SECONDS)
     kill_group()
+
+
+def take_order(line: bytes) -> None:
+    try:
+        fields = json.loads(line)
+        names = ("epoch", "first_block", "block_count", "cache_bytes")
+        OrderedServer.orders.give(Order(*(int(fields[name]) for name in names)))
+    except (ValueError, KeyError, TypeError) as error:
+        sys.stderr.write(f"run_server: a line of standard input is no order: {error}\n")
 
 
 def kill_group() -> None:
@@ -203,7 +225,7 @@ def main() -> None:
         if not any(flag in sys.argv for flag in ("--num_blocks", "--block_indices")):
             sys.argv += ["--num_blocks", "1"]
         cli.Server = OrderedServer
-        threading.Thread(target=read_orders, daemon=True).start()
+        threading.Thread(target=read_orders, args=(take_standard_input(),), daemon=True).start()
     random.seed()
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
