@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { recovery } from './recovery-schema.ts';
 
 /**
  * Every key of the dispatcher's configuration, with its range, default and meaning. Units are the last
@@ -300,6 +301,7 @@ export const configSchema = z.strictObject({
   swarm: swarm.prefault({}).describe('the servers: leases, time limits, addresses'),
   planner: planner.prefault({}).describe('placement and chains'),
   scheduling: scheduling.prefault({}).describe('the queue: cache, order, tenants'),
+  recovery: recovery.prefault({}).describe('running requests whose servers fail'),
   limits: limits.prefault({}).describe('what one dispatcher takes on'),
   security: security.prefault({}).describe('who may join and who may ask'),
   observability: observability.prefault({}).describe('logs and metrics'),

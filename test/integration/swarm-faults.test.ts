@@ -25,7 +25,11 @@ describe('a server of a chain that misbehaves', () => {
   let swarm: SwarmHarness;
 
   beforeAll(async () => {
-    swarm = await SwarmHarness.start({ 'swarm.step_timeout_seconds': 0.5, 'swarm.exclude_seconds': 30 });
+    swarm = await SwarmHarness.start({
+      'swarm.step_timeout_seconds': 0.5,
+      'swarm.exclude_seconds': 30,
+      'recovery.max_wait_seconds': 0.3,
+    });
   });
   afterAll(() => swarm.stop());
 
@@ -67,7 +71,7 @@ describe('a swarm that loses servers', () => {
 
   afterEach(() => swarm.stop());
 
-  it('plans again without a server that lost its data plane, and serves on', async () => {
+  it('serves the request of a server that lost its data plane elsewhere, and plans again without it', async () => {
     swarm = await SwarmHarness.start();
     const doomed = await swarm.addServer('a-fast');
     await swarm.addServer('b-slow', { slowness: 4 });
@@ -76,10 +80,10 @@ describe('a swarm that loses servers', () => {
       .toBe(2);
     await doomed.loseDataPlane();
 
-    const failed = await swarm.post('/v1/completions', REQUEST);
-    expect(failed.status).toBe(502);
-    expect(((await failed.json()) as { error: { code: string } }).error.code).toBe('chain_failed');
+    const moved = await swarm.post('/v1/completions', REQUEST);
+    expect(moved.status).toBe(200);
     expect((await swarm.servers())['a-fast']?.state).toBe('excluded');
+    expect(await swarm.metric('daisychain_failovers_total{outcome="continued"')).toBe(1);
     const served = await swarm.post('/v1/completions', { ...REQUEST, max_tokens: 3 });
     expect(served.status).toBe(200);
     expect(await swarm.metric('daisychain_chain_slots_in_use{')).toBe(0);
@@ -135,8 +139,8 @@ describe('a swarm that loses servers', () => {
     expect(await swarm.servers()).toEqual({});
   });
 
-  it('ends a stream with a named error event when a server fails after the first token', async () => {
-    swarm = await SwarmHarness.start();
+  it('ends a stream with a named error event when a server fails after the first token and no other comes', async () => {
+    swarm = await SwarmHarness.start({ 'recovery.max_wait_seconds': 0.3 });
     let steps = 0;
     const spoil = (output: Float32Array): Float32Array => {
       steps += 1;
@@ -151,6 +155,29 @@ describe('a swarm that loses servers', () => {
     expect(text).not.toContain('[DONE]');
     expect(await swarm.metric('daisychain_chain_slots_in_use{')).toBe(0);
     expect(await swarm.metric('daisychain_requests_total{outcome="failed"')).toBe(1);
+    expect(await swarm.metric('daisychain_failovers_total{outcome="exhausted"')).toBe(1);
+  });
+
+  it('goes on with a stream, ahead of requests that wait, when a server comes for the one that fell silent', async () => {
+    swarm = await SwarmHarness.start({ 'swarm.step_timeout_seconds': 0.3 });
+    let steps = 0;
+    const spoil = (output: Float32Array): Float32Array | Promise<Float32Array> => {
+      steps += 1;
+      return steps > 5 ? new Promise<Float32Array>(() => undefined) : output;
+    };
+    await swarm.addServer('silent', { spoil, remembers: true });
+    await expect.poll(async () => (await swarm.get('/readyz')).status, SOON).toBe(200);
+    const reply = await swarm.post('/v1/completions', { ...REQUEST, stream: true });
+    await expect.poll(async () => (await swarm.servers())['silent']?.state, SOON).toBe('excluded');
+    await swarm.addServer('helper', { remembers: true });
+    const text = await reply.text();
+    expect(text).toContain('[DONE]');
+    const whole = await swarm.post('/v1/completions', { ...REQUEST, stream: true });
+    const contents = (sse: string): string[] =>
+      [...sse.matchAll(/"text":("(?:[^"\\]|\\.)*")/g)].map((match) => match[1] ?? '');
+    expect(contents(text)).toEqual(contents(await whole.text()));
+    expect(contents(text).length).toBeGreaterThan(150);
+    expect(await swarm.metric('daisychain_chain_slots_in_use{')).toBe(0);
   });
 
   it('frees the slot and the caches of a client that leaves in mid-stream, and of one that leaves the queue', async () => {

@@ -144,7 +144,9 @@ export class PipelinedSession implements ChainSession {
       lane.detach(replacedBy);
       if (lane !== head) lane.history?.drop();
     }
-    const request = { ...this.#request, ...replacement };
+    // A replay is no prompt: how a transport carries that does not apply.
+    const { prompt: _, ...general } = this.#request;
+    const request = { ...general, ...replacement };
     const maxRows = Math.min(recovery.replayTokens, maxRowsPerStep(request.hiddenSize));
     const lastNew = replacement.hops.length - 1;
     const lanes = replacement.hops.map((hop, i) =>

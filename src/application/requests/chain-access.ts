@@ -1,4 +1,5 @@
-import type { Chain } from '../../domain/model/chain.ts';
+import type { Chain, Hop } from '../../domain/model/chain.ts';
+import type { Span } from '../../domain/model/span.ts';
 import type { DispatcherError } from '../../domain/shared/errors.ts';
 import type { TransportHop } from '../ports/chain-transport.ts';
 
@@ -29,6 +30,11 @@ export interface ChainAccess {
    * @throws DispatcherError DSP_SERVER_LOST when one of them has left meanwhile
    */
   resolveHops(chain: Chain): readonly TransportHop[];
+  /**
+   * The fastest servers that serve the blocks now and have cache for a running job, in or out of the plan.
+   * @param freeBlocksAt blocks for which a server has cache for the job   @returns undefined when there are none
+   */
+  findHops(blocks: Span, freeBlocksAt: (serverId: string) => number): readonly Hop[] | undefined;
   /** A server of a chain failed a request: what that means for its membership is decided there. */
   reportFailure(error: DispatcherError): void;
   /** A chain served a whole request in so many seconds. */

@@ -7,11 +7,11 @@ import type { ServedHop } from './chain-access.ts';
  * another of the same request, as the pieces of a prompt do. So they tell how fast a server is.
  */
 export class DecodeTimes {
-  readonly #session: ChainSession;
+  readonly #session: Pick<ChainSession, 'hopTimings'>;
   readonly #before: readonly HopTiming[];
 
   /** To be made when the prompt has been processed. */
-  constructor(session: ChainSession) {
+  constructor(session: Pick<ChainSession, 'hopTimings'>) {
     this.#session = session;
     this.#before = session.hopTimings();
   }

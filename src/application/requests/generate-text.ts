@@ -1,5 +1,5 @@
 import { DispatcherError } from '../../domain/shared/errors.ts';
-import type { ChainSession, ChainTransport } from '../ports/chain-transport.ts';
+import type { ChainTransport } from '../ports/chain-transport.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
   AdmittedJob,
@@ -16,6 +16,7 @@ import type { JobDescriptions } from './job-descriptions.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
 import type { RecentRequests } from './recent-requests.ts';
 import { RequestRecord } from './request-record.ts';
+import { type RecoveryOptions, ResilientChain } from './resilient-chain.ts';
 import { RunningRequest } from './running-request.ts';
 import { runTokenLoop } from './token-loop.ts';
 
@@ -24,6 +25,7 @@ export interface GenerateTextOptions {
   readonly sessionTokens: number;
   readonly prefillChunkTokens: number;
   readonly stepTimeoutMs: number;
+  readonly recovery: RecoveryOptions;
   /** When the model was opened, for the models list. */
   readonly createdUnixSeconds: number;
 }
@@ -48,6 +50,7 @@ interface CheckedRequest {
   readonly request: GenerationRequest;
   readonly promptTokens: readonly number[];
   readonly maxTokens: number;
+  readonly arrivedMs: number;
 }
 
 /**
@@ -139,48 +142,40 @@ export class GenerateText implements InferenceService {
     record.assigned();
     const running = new RunningRequest({ ...this.#deps, running: this.#running }, ticket, record, signal);
     try {
-      const session = await this.#openChain(ticket, checked, running.signal);
-      running.adopt(session);
+      const chain = this.#chainFor(running, ticket, checked);
+      running.adopt(chain);
+      await chain.open();
       return {
         modelId: this.#deps.model.id,
         chainId: ticket.chain.id,
         queueMs: ticket.queuedMs,
         promptTokens: checked.promptTokens.length,
-        events: endingWith(this.#events(running, session, checked), () => running.finish('cancelled')),
+        events: endingWith(this.#events(running, chain, checked), () => running.finish('cancelled')),
       };
     } catch (error) {
       throw running.fail(error);
     }
   }
 
-  #openChain(ticket: Ticket, checked: CheckedRequest, signal: AbortSignal): Promise<ChainSession> {
-    const { model, transport, chains, newId } = this.#deps;
-    return transport.open(
-      {
-        sessionId: newId(),
-        modelId: model.id,
-        hiddenSize: model.hiddenSize,
-        planEpoch: ticket.epoch,
-        hops: chains.resolveHops(ticket.chain),
-        maxTokens: checked.promptTokens.length + checked.maxTokens,
-        prompt: {
-          tokens: checked.promptTokens.length,
-          steps: Math.ceil(checked.promptTokens.length / this.#options.prefillChunkTokens),
-        },
-        stepTimeoutMs: this.#options.stepTimeoutMs,
-      },
-      signal,
-    );
+  #chainFor(running: RunningRequest, ticket: Ticket, { request, promptTokens, maxTokens, arrivedMs }: CheckedRequest) {
+    return new ResilientChain(this.#deps, this.#options, {
+      ticket,
+      record: running.record,
+      promptTokens: promptTokens.length,
+      maxTokens: promptTokens.length + maxTokens,
+      deadlineMs: arrivedMs + (request.deadlineMs ?? Number.POSITIVE_INFINITY),
+      signal: running.signal,
+    });
   }
 
   async *#events(
     running: RunningRequest,
-    session: ChainSession,
+    chain: ResilientChain,
     checked: CheckedRequest,
   ): AsyncGenerator<GenerationEvent> {
     const { request, promptTokens, maxTokens } = checked;
     const { model } = this.#deps;
-    const tokens = runTokenLoop(model, session, {
+    const tokens = runTokenLoop(model, chain, {
       promptTokens,
       maxTokens,
       sampling: request.sampling,
@@ -220,7 +215,7 @@ export class GenerateText implements InferenceService {
         { param: promptTokens.length >= sessionTokens ? 'prompt' : 'max_tokens' },
       );
     }
-    return { request, promptTokens, maxTokens };
+    return { request, promptTokens, maxTokens, arrivedMs: this.#deps.clock.nowMs() };
   }
 
   #checkModel(modelId: string): void {

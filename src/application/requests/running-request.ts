@@ -1,6 +1,6 @@
 import type { CompletionOutcome } from '../../domain/model/job.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
-import type { ChainSession } from '../ports/chain-transport.ts';
+import type { HopTiming } from '../ports/chain-transport.ts';
 import type { GenerationEvent } from '../ports/inference.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
@@ -11,9 +11,16 @@ import type { RequestRecord } from './request-record.ts';
 export interface RunningRequestDependencies {
   readonly chains: ChainAccess;
   readonly telemetry: Telemetry;
-  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Requests that hold a slot; each is in it from its start to its end. */
   readonly running: Set<RunningRequest>;
+}
+
+/** The chain that a request runs on, as far as its end is concerned. */
+export interface RunningChain {
+  /** Whether all its hops are those that the request was first given. */
+  readonly isOriginal: boolean;
+  hopTimings(): readonly HopTiming[];
+  close(): void;
 }
 
 /** A request that holds a slot: the one place where it ends. */
@@ -24,7 +31,7 @@ export class RunningRequest {
   readonly #ticket: Ticket;
   readonly #abort = new AbortController();
   readonly #client: AbortSignal;
-  #session: ChainSession | undefined;
+  #running: RunningChain | undefined;
   /** Since the first token. */
   #decode: DecodeTimes | undefined;
   #isFinished = false;
@@ -49,18 +56,16 @@ export class RunningRequest {
     return this.#abort.signal;
   }
 
-  adopt(session: ChainSession): void {
-    this.#session = session;
-    this.record.story?.chainOpened(session);
-    if (!this.#isFinished) return;
-    session.close();
-    throw new DispatcherError('DSP_CANCELLED', 'the client left while its chain was opened');
+  /** Names what to close at the end. */
+  adopt(chain: RunningChain): void {
+    this.#running = chain;
+    if (this.#isFinished) chain.close();
   }
 
   /** What the request brought forth. */
   observe(event: GenerationEvent, promptTokens: number): void {
     this.record.observe(event, promptTokens);
-    if (event.kind === 'token' && this.#session !== undefined) this.#decode ??= new DecodeTimes(this.#session);
+    if (event.kind === 'token' && this.#running !== undefined) this.#decode ??= new DecodeTimes(this.#running);
     if (event.kind === 'end') this.#served(promptTokens, event.completionTokens);
   }
 
@@ -76,33 +81,16 @@ export class RunningRequest {
       for (const request of running) if (request.runsOn(serverId)) requests += 1;
       return requests;
     };
-    const hops = this.#decode?.hops(this.#ticket.chain, concurrency) ?? [];
+    const isOriginal = this.#running?.isOriginal === true;
+    const hops = isOriginal ? (this.#decode?.hops(this.#ticket.chain, concurrency) ?? []) : [];
     chains.reportRequest({ promptTokens, completionTokens, hops });
   }
 
   /** Ends the request for a failure and returns what its client is told. */
   fail(cause: unknown): unknown {
     if (this.#isFinished) return this.#endedBy ?? cause;
-    const error = cause instanceof DispatcherError ? cause : undefined;
-    if (error?.code === 'DSP_CANCELLED') {
-      this.finish('cancelled');
-      return cause;
-    }
-    this.finish('failed');
-    if (error === undefined || error.serverId === undefined) return cause;
-    const { jobId, chain } = this.#ticket;
-    this.#deps.log('a chain failed its request', {
-      jobId,
-      chainId: chain.id,
-      serverId: error.serverId,
-      code: error.code,
-      reason: error.message,
-    });
-    this.#deps.chains.reportFailure(error);
-    return new DispatcherError('DSP_CHAIN_FAILED', `the chain of this request failed: ${error.message}`, {
-      serverId: error.serverId,
-      cause: error,
-    });
+    this.finish(cause instanceof DispatcherError && cause.code === 'DSP_CANCELLED' ? 'cancelled' : 'failed');
+    return cause;
   }
 
   /** Ends the request from outside, with what its client is told. */
@@ -118,13 +106,14 @@ export class RunningRequest {
     this.#isFinished = true;
     this.#deps.running.delete(this);
     this.#client.removeEventListener('abort', this.#onClientLeft);
-    this.#session?.close();
+    this.#running?.close();
     this.#abort.abort();
-    for (const hop of this.#session?.hopTimings() ?? []) {
+    for (const hop of this.#running?.hopTimings() ?? []) {
       if (hop.steps > 0) this.#deps.telemetry.hopObserved(hop.serverId, hop.roundTripSeconds / hop.steps);
     }
     this.record.finished(outcome);
-    if (outcome === 'completed') this.#deps.chains.reportService(this.#ticket.chain.id, this.record.serviceSeconds());
+    if (outcome === 'completed' && this.#running?.isOriginal === true)
+      this.#deps.chains.reportService(this.#ticket.chain.id, this.record.serviceSeconds());
     this.#ticket.release(outcome);
   }
 }

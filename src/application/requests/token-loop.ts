@@ -1,4 +1,3 @@
-import type { ChainSession } from '../ports/chain-transport.ts';
 import type { GenerationEvent } from '../ports/inference.ts';
 import type { LanguageModel, SamplingOptions } from '../ports/language-model.ts';
 import { StopMatcher } from './stop-matcher.ts';
@@ -15,6 +14,12 @@ export interface TokenLoopInput {
   readonly stepsUnderWay: number;
 }
 
+/** Where tokens go in and the last block's output comes out. */
+export interface TokenSink {
+  /** Feeds the next tokens; resolves with the last `returnTokens` rows, float32[returnTokens, hidden]. */
+  feed(tokens: readonly number[], returnTokens: number): Promise<Float32Array>;
+}
+
 /**
  * Prefill in chunks that follow one another through the chain, then token by token. Pull-based: a
  * token is computed when the consumer asks for the next event, so a slow consumer slows its own chain
@@ -22,13 +27,13 @@ export interface TokenLoopInput {
  */
 export async function* runTokenLoop(
   model: LanguageModel,
-  session: ChainSession,
+  chain: TokenSink,
   input: TokenLoopInput,
 ): AsyncGenerator<GenerationEvent> {
   const sampler = model.createSampler(input.sampling);
   const decoder = model.createTextDecoder();
   const stops = new StopMatcher(input.stop);
-  let hidden = await prefill(model, session, input);
+  let hidden = await prefill(chain, input);
   let completionTokens = 0;
   for (;;) {
     const token = await sampler.next(hidden);
@@ -43,19 +48,19 @@ export async function* runTokenLoop(
       yield { kind: 'end', text, finishReason: isEnd || tail.isStopped ? 'stop' : 'length', completionTokens };
       return;
     }
-    hidden = await session.forward(model.embed([token.token]), 1, 1);
+    hidden = await chain.feed([token.token], 1);
   }
 }
 
 /** Feeds the prompt; resolves with the last position's hidden state, float32[1, hidden]. */
-async function prefill(model: LanguageModel, session: ChainSession, input: TokenLoopInput): Promise<Float32Array> {
+async function prefill(chain: TokenSink, input: TokenLoopInput): Promise<Float32Array> {
   const underWay: Promise<Float32Array>[] = [];
   const { promptTokens, prefillChunkTokens } = input;
   let last: Float32Array | undefined;
   for (let start = 0; start < promptTokens.length; start += prefillChunkTokens) {
     const chunk = promptTokens.slice(start, start + prefillChunkTokens);
     const isLast = start + chunk.length >= promptTokens.length;
-    const step = session.forward(model.embed(chunk), chunk.length, isLast ? 1 : 0);
+    const step = chain.feed(chunk, isLast ? 1 : 0);
     // A failure of a later step must not count as unhandled while an earlier one is awaited.
     step.catch(() => undefined);
     underWay.push(step);

@@ -1,4 +1,4 @@
-import type { DeclaredSpeeds, Member, Registration } from '../../domain/membership/member.ts';
+import type { HeartbeatReport, Member, Registration } from '../../domain/membership/member.ts';
 import type { MembershipEffect, StaleReason } from '../../domain/membership/membership-effects.ts';
 import type { Chain, Hop } from '../../domain/model/chain.ts';
 import type { Span } from '../../domain/model/span.ts';
@@ -122,11 +122,7 @@ export class Swarm implements ChainAccess {
     return incarnation;
   }
 
-  heartbeat(
-    serverId: string,
-    incarnation: number,
-    report: { cacheBytesFree: number; sessions: number; speeds: DeclaredSpeeds | undefined },
-  ): void {
+  heartbeat(serverId: string, incarnation: number, report: HeartbeatReport): void {
     const { membership, dispatcher, clock } = this.#deps;
     this.#apply(membership.heartbeat(serverId, incarnation, report, clock.nowMs()));
     if (tellsOfCache(report) && membership.get(serverId)?.incarnation === incarnation)
@@ -182,6 +178,10 @@ export class Swarm implements ChainAccess {
     return hopAddresses(this.#deps.membership, chain);
   }
 
+  findHops(blocks: Span, freeBlocksAt: (serverId: string) => number): readonly Hop[] | undefined {
+    return findReplacementHops(this.#deps.membership.members(), this.serviceTimes(), blocks, freeBlocksAt);
+  }
+
   reportFailure(error: DispatcherError): void {
     const member = error.serverId === undefined ? undefined : this.#deps.membership.get(error.serverId);
     if (member === undefined) return;
@@ -209,8 +209,7 @@ export class Swarm implements ChainAccess {
 
   /** What is wrong with a plan that serves all the same: instability. */
   warnings(): readonly string[] {
-    const result = this.#plan.result;
-    return result?.reason === undefined ? [] : [result.reason];
+    return [this.#plan.result?.reason].filter((reason) => reason !== undefined);
   }
 
   #apply(effects: readonly MembershipEffect[]): void {

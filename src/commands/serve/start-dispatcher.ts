@@ -3,6 +3,7 @@ import { PrometheusMetrics } from '../../adapters/observability/metrics.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { systemClock } from '../../adapters/system/system-clock.ts';
 import { GenerateText } from '../../application/requests/generate-text.ts';
+import { HistoryBudget } from '../../application/requests/history-budget.ts';
 import { JobDescriptions } from '../../application/requests/job-descriptions.ts';
 import { JobDispatcher } from '../../application/requests/job-dispatcher.ts';
 import { LeaseChain } from '../../application/requests/lease-chain.ts';
@@ -170,6 +171,11 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
       sessionTokens,
       prefillChunkTokens: config.model.prefill_chunk_tokens,
       stepTimeoutMs: config.swarm.step_timeout_seconds * 1000,
+      recovery: {
+        maxAttempts: config.recovery.max_attempts,
+        maxWaitMs: config.recovery.max_wait_seconds * 1000,
+        memory: new HistoryBudget(config.recovery.history_bytes),
+      },
       createdUnixSeconds: Math.floor(Date.now() / 1000),
     },
   );

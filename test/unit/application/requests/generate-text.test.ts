@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ChainSession, ChainTransport } from '../../../../src/application/ports/chain-transport.ts';
+import type {
+  ChainSession,
+  ChainTransport,
+  OpenChainRequest,
+} from '../../../../src/application/ports/chain-transport.ts';
 import type { GenerationEvent, GenerationRequest } from '../../../../src/application/ports/inference.ts';
 import type { ChainAccess } from '../../../../src/application/requests/chain-access.ts';
 import { GenerateText } from '../../../../src/application/requests/generate-text.ts';
+import { HistoryBudget } from '../../../../src/application/requests/history-budget.ts';
 import { JobDescriptions } from '../../../../src/application/requests/job-descriptions.ts';
 import { JobDispatcher } from '../../../../src/application/requests/job-dispatcher.ts';
+import { NO_TRACER } from '../../../../src/application/ports/request-tracer.ts';
 import { RecentRequests } from '../../../../src/application/requests/recent-requests.ts';
 import { chainId } from '../../../../src/domain/model/chain.ts';
 import { ArrivalRate } from '../../../../src/domain/planning/arrival-rate.ts';
@@ -26,22 +32,29 @@ class EchoTransport implements ChainTransport {
   failAfter = Number.POSITIVE_INFINITY;
   refuse: DispatcherError | undefined;
 
-  async open(): Promise<ChainSession> {
+  async open({ recovery }: OpenChainRequest): Promise<ChainSession> {
     await Promise.resolve();
     if (this.refuse !== undefined) throw this.refuse;
     this.openSessions += 1;
     let steps = 0;
     let isClosed = false;
+    let error: DispatcherError | undefined;
+    const closed = Promise.withResolvers<never>();
+    closed.promise.catch(() => undefined);
     return {
       forward: async (hidden, tokens, returnTokens) => {
         this.chunks.push(tokens);
         steps += 1;
         await Promise.resolve();
         if (isClosed) throw new DispatcherError('DSP_CANCELLED', 'closed');
-        if (steps > this.failAfter) throw new DispatcherError('DSP_SERVER_LOST', 's is gone', { serverId: 's' });
+        if (steps > this.failAfter) {
+          error ??= new DispatcherError('DSP_SERVER_LOST', 's is gone', { serverId: 's' });
+          recovery?.suspended();
+          return closed.promise;
+        }
         return hidden.slice(hidden.length - (returnTokens * hidden.length) / tokens);
       },
-      failures: () => [],
+      failures: () => (error === undefined || isClosed ? [] : [{ index: 0, serverId: 's', error }]),
       replayableFrom: () => 0,
       detach: () => undefined,
       replaceHops: async () => undefined,
@@ -49,6 +62,7 @@ class EchoTransport implements ChainTransport {
       close: () => {
         if (!isClosed) this.openSessions -= 1;
         isClosed = true;
+        closed.reject(new DispatcherError('DSP_CANCELLED', 'closed'));
       },
     };
   }
@@ -73,6 +87,7 @@ describe('generating text', () => {
     const chains: ChainAccess = {
       chains: [CHAIN],
       resolveHops: () => [{ serverId: 's', address: '127.0.0.1:1', firstBlock: 0, blockCount: 6 }],
+      findHops: () => undefined,
       reportFailure: (error) => failures.push(error.code),
       reportRequest: () => undefined,
       reportService: () => undefined,
@@ -100,8 +115,15 @@ describe('generating text', () => {
         newId: () => `id${ids++}`,
         log: () => undefined,
         journal: new RecentRequests(clock, 10),
+        tracer: NO_TRACER,
       },
-      { sessionTokens: 512, prefillChunkTokens: 4, stepTimeoutMs: 1_000, createdUnixSeconds: 0 },
+      {
+        sessionTokens: 512,
+        prefillChunkTokens: 4,
+        stepTimeoutMs: 1_000,
+        recovery: { maxAttempts: 0, maxWaitMs: 0, memory: new HistoryBudget(0) },
+        createdUnixSeconds: 0,
+      },
     );
     return { scheduler, transport, telemetry, generate, failures };
   }
