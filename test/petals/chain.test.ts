@@ -117,17 +117,15 @@ describe('chains of real PETALS servers', () => {
         close: () => link.close(),
       };
     });
-    const session = await sessions.open(chainRequest(model, [hopAt(a, '0:3'), hopAt(b, '3:6')]), signal);
+    const session = await sessions.open(chainRequest(model, [hopAt(a, '0:2'), hopAt(b, '2:6')]), signal);
     await continueOver(session, model, LONG_PROMPT, 1, 40);
     session.close();
     expect(answered).toEqual([
       [0, 1, 2, 3, 4, 5],
       [0, 1, 2, 3, 4, 5],
     ]);
-    // Chunk i is at the second server from sentMs[1][i] to answeredMs[1][i]; meanwhile the first one answers chunk i + 1.
-    const overlaps = [0, 1, 2, 3, 4].filter(
-      (i) => answeredMs[0]![i + 1]! < answeredMs[1]![i]! && sentMs[0]![i + 1]! < sentMs[1]![i]!,
-    );
+    // The second server has twice the blocks: while it works on chunk i, the first one ends chunk i + 1.
+    const overlaps = [0, 1, 2, 3, 4].filter((i) => answeredMs[0]![i + 1]! < answeredMs[1]![i]!);
     expect(overlaps.length).toBeGreaterThan(0);
   });
 
