@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import { createLogger } from '../adapters/observability/logger.ts';
+import type { ClosableTracer } from '../adapters/observability/otlp-tracer.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { openLanguageModel } from '../language-model/open-language-model.ts';
 import { type CommandIo, UsageError } from './command-io.ts';
 import { embeddedMemoryBudgets } from './serve/embedded-memory.ts';
 import { type EmbeddedSwarm, startEmbeddedSwarm } from './serve/embedded-swarm.ts';
+import { openTracer } from './serve/open-tracer.ts';
 import { prepareModel } from './serve/prepare-model.ts';
 import { DEFAULT_SESSION_TOKENS, type RunningDispatcher, startDispatcher } from './serve/start-dispatcher.ts';
 import { listenForStop } from './stop-signal.ts';
@@ -57,10 +59,12 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
     onFailure: (error) => log.fatal({ err: error }, 'the language model failed'),
   });
   let dispatcher: RunningDispatcher | undefined;
+  let tracer: ClosableTracer | undefined;
   let swarm: EmbeddedSwarm | undefined;
   let reload = (): void => undefined;
   try {
-    dispatcher = await startDispatcher(config, model, log);
+    tracer = await openTracer(io.env, model.id);
+    dispatcher = await startDispatcher(config, model, log, tracer);
     if (servers > 0) swarm = embed(servers, dispatcher, config, modelPath, io, log);
     else io.stdout.write(`daisychain listens: ${addresses(dispatcher)}; waiting for servers to join\n`);
     const running = dispatcher;
@@ -80,6 +84,7 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
     // The servers are told first, so that they say goodbye; their last steps end with the dispatcher's connections.
     const serversGone = swarm?.stop(CHILD_GRACE_MS);
     await dispatcher?.stop();
+    await tracer?.close();
     await serversGone;
     await model.close();
   }

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { startBlockService } from '../../src/adapters/block-service/server.ts';
 import { grpcSwarmRegistry } from '../../src/adapters/registry-client/swarm-registry-client.ts';
 import { systemClock } from '../../src/adapters/system/system-clock.ts';
+import type { RequestTracer } from '../../src/application/ports/request-tracer.ts';
 import { SpanHosting } from '../../src/application/server/host-span.ts';
 import { SwarmMembership } from '../../src/application/server/swarm-membership.ts';
 import { type RunningDispatcher, startDispatcher } from '../../src/commands/serve/start-dispatcher.ts';
@@ -44,7 +45,10 @@ export class SwarmHarness {
   }
 
   /** @param settings configuration keys, `section.key` -> value */
-  static async start(settings: Readonly<Record<string, string | number | boolean>> = {}): Promise<SwarmHarness> {
+  static async start(
+    settings: Readonly<Record<string, string | number | boolean>> = {},
+    tracer?: RequestTracer,
+  ): Promise<SwarmHarness> {
     const variables = Object.entries({
       'http.port': 0,
       'grpc.port': 0,
@@ -55,7 +59,7 @@ export class SwarmHarness {
       variables.map(([key, value]) => [`DAISYCHAIN_${key.toUpperCase().replace('.', '__')}`, String(value)]),
     );
     const model = await openLanguageModel(TINY_AUSTEN);
-    const dispatcher = await startDispatcher(loadConfig({ env }), model, pino({ level: 'silent' }));
+    const dispatcher = await startDispatcher(loadConfig({ env }), model, pino({ level: 'silent' }), tracer);
     return new SwarmHarness(dispatcher, model);
   }
 

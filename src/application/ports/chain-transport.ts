@@ -35,6 +35,8 @@ export interface OpenChainRequest {
   readonly prompt?: { readonly tokens: number; readonly steps: number };
   /** Longest wait for one hop's answer to one step (and for its opening), milliseconds. */
   readonly stepTimeoutMs: number;
+  /** W3C trace context, which goes to every hop. */
+  readonly traceparent?: string;
   /** With it, a hop that fails once the session is open suspends the session; without it, ends it. */
   readonly recovery?: SessionRecovery;
 }

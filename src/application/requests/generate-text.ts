@@ -10,6 +10,7 @@ import type {
   ServedModel,
 } from '../ports/inference.ts';
 import type { LanguageModel } from '../ports/language-model.ts';
+import type { RequestTrace, RequestTracer } from '../ports/request-tracer.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
 import type { JobDescriptions } from './job-descriptions.ts';
@@ -43,6 +44,7 @@ export interface GenerateTextDependencies {
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Keeps where the time of each request went. */
   readonly journal: RecentRequests;
+  readonly tracer: RequestTracer;
 }
 
 /** A request after validation. */
@@ -101,7 +103,8 @@ export class GenerateText implements InferenceService {
     const { clock, dispatcher, journal, model, telemetry } = this.#deps;
     const checked = requests.map((request) => this.#check(request));
     const records = checked.map(
-      ({ request }) => new RequestRecord(clock, telemetry, journal.open(request.requestId, model.id)),
+      ({ request, maxTokens }) =>
+        new RequestRecord(clock, telemetry, journal.open(request.requestId, model.id, this.#trace(request, maxTokens))),
     );
     const jobs = checked.map(({ request, promptTokens, maxTokens }) =>
       this.#deps.jobs.describe({
@@ -216,6 +219,12 @@ export class GenerateText implements InferenceService {
       );
     }
     return { request, promptTokens, maxTokens, arrivedMs: this.#deps.clock.nowMs() };
+  }
+
+  #trace(request: GenerationRequest, maxTokens: number): RequestTrace {
+    const { modelId, prompt, priority, tenant, traceparent } = request;
+    const operation = prompt.kind === 'chat' ? 'chat' : 'text_completion';
+    return this.#deps.tracer.begin({ operation, requestedModel: modelId, tenant, priority, maxTokens, traceparent });
   }
 
   #checkModel(modelId: string): void {

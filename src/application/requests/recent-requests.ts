@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts';
 import type { RequestJournal, RequestTimes } from '../ports/request-journal.ts';
+import type { RequestTrace } from '../ports/request-tracer.ts';
 import { RequestStory } from './request-story.ts';
 
 /**
@@ -25,8 +26,8 @@ export class RecentRequests implements RequestJournal {
   }
 
   /** A request arrived. Its story must end: that is what bounds those under way. */
-  open(requestId: string, modelId: string): RequestStory {
-    const story = new RequestStory(requestId, modelId, this.#clock, (ended) => this.#keep(ended));
+  open(requestId: string, modelId: string, trace?: RequestTrace): RequestStory {
+    const story = new RequestStory(requestId, modelId, this.#clock, (ended) => this.#keep(ended), trace);
     this.#underWay.set(requestId, story);
     return story;
   }
@@ -44,6 +45,7 @@ export class RecentRequests implements RequestJournal {
     const { requestId } = story;
     const times = story.times();
     for (const listener of this.#listeners) listener(times);
+    story.trace?.end(times);
     // A later request with the same id is the one that is asked for.
     if (this.#underWay.get(requestId) !== story) return;
     this.#underWay.delete(requestId);

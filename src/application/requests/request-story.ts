@@ -2,6 +2,7 @@ import type { Chain } from '../../domain/model/chain.ts';
 import type { ChainSession, HopTiming } from '../ports/chain-transport.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ChainChoice, ChainTimes, HopTimes, RequestTimes } from '../ports/request-journal.ts';
+import type { RequestTrace } from '../ports/request-tracer.ts';
 import type { RequestOutcome } from '../ports/telemetry.ts';
 
 /** What is asked of a session here. */
@@ -29,6 +30,7 @@ const MAX_CHAPTERS = 32;
 /** Where the time of one request goes, told as it happens. Holds no prompt and no output. */
 export class RequestStory {
   readonly requestId: string;
+  readonly trace: RequestTrace | undefined;
   readonly #modelId: string;
   readonly #clock: Clock;
   readonly #onEnd: (story: RequestStory) => void;
@@ -45,8 +47,15 @@ export class RequestStory {
   #last: { readonly session: TimedSession; readonly timings: readonly HopTiming[] } | undefined;
 
   /** @param onEnd told once, when the outcome is known */
-  constructor(requestId: string, modelId: string, clock: Clock, onEnd: (story: RequestStory) => void) {
+  constructor(
+    requestId: string,
+    modelId: string,
+    clock: Clock,
+    onEnd: (story: RequestStory) => void,
+    trace?: RequestTrace,
+  ) {
     this.requestId = requestId;
+    this.trace = trace;
     this.#modelId = modelId;
     this.#clock = clock;
     this.#onEnd = onEnd;

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { PrometheusMetrics } from '../../adapters/observability/metrics.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { systemClock } from '../../adapters/system/system-clock.ts';
+import { NO_TRACER, type RequestTracer } from '../../application/ports/request-tracer.ts';
 import { GenerateText } from '../../application/requests/generate-text.ts';
 import { HistoryBudget } from '../../application/requests/history-budget.ts';
 import { JobDescriptions } from '../../application/requests/job-descriptions.ts';
@@ -64,7 +65,12 @@ export interface RunningDispatcher {
 }
 
 /** Builds the dispatcher of its parts and listens. The language model stays the caller's to close. */
-export async function startDispatcher(config: Config, model: LanguageModel, log: Logger): Promise<RunningDispatcher> {
+export async function startDispatcher(
+  config: Config,
+  model: LanguageModel,
+  log: Logger,
+  tracer: RequestTracer = NO_TRACER,
+): Promise<RunningDispatcher> {
   const sessionTokens = sessionLimit(config, model);
   const shape: ModelShape = {
     id: model.id,
@@ -166,6 +172,7 @@ export async function startDispatcher(config: Config, model: LanguageModel, log:
       newId: newRandomId,
       log: note('requests'),
       journal,
+      tracer,
     },
     {
       sessionTokens,

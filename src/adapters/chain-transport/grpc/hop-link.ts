@@ -27,8 +27,14 @@ export function connectGrpcHop(
   listener: HopListener,
 ): HopLink {
   const lease = pool.lease(hop.address, hop.serverId);
-  const stream = lease.client.makeBidiStreamRequest(SESSION_PATH, asIs, asIs, new Metadata(), {});
+  const stream = lease.client.makeBidiStreamRequest(SESSION_PATH, asIs, asIs, metadataOf(request), {});
   return new GrpcHopLink(stream, lease, request, hop, listener);
+}
+
+function metadataOf({ traceparent }: OpenChainRequest): Metadata {
+  const metadata = new Metadata();
+  if (traceparent !== undefined) metadata.set('traceparent', traceparent);
+  return metadata;
 }
 
 class GrpcHopLink implements HopLink {
