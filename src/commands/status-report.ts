@@ -16,7 +16,19 @@ export function statusTable(status: StatusDocument): string {
     ...factLines(status),
     '',
     ...table(
-      ['server', 'state', 'blocks', 'planned', 'sessions', 'cache free', 'per token+block', 'rtt', 'seen', 'why not'],
+      [
+        'server',
+        'state',
+        'blocks',
+        'planned',
+        'sessions',
+        'cache free',
+        'per token+block',
+        'pace',
+        'rtt',
+        'seen',
+        'why not',
+      ],
       servers.map((server) => [
         server.server_id,
         server.state,
@@ -25,6 +37,7 @@ export function statusTable(status: StatusDocument): string {
         String(server.sessions),
         bytes(server.cache_bytes_free),
         duration(server.decode_seconds_per_token_per_block),
+        server.pace.toFixed(2),
         duration(server.rtt_seconds),
         `${duration(server.heartbeat_age_seconds)} ago`,
         server.reason ?? '',
@@ -65,6 +78,19 @@ function factLines({ plan, queue }: StatusDocument): string[] {
     ['mean response', bounds === null ? UNKNOWN : `${duration(bounds.lower)} to ${duration(bounds.upper)}`],
     ['coverage', `${plan.block_coverage_min} servers or more for every block`],
   ];
+  const { input_tokens, output_tokens, is_measured } = plan.workload;
+  facts.push([
+    'mean request',
+    `${Math.round(input_tokens)} tokens in, ${Math.round(output_tokens)} out (${is_measured ? 'measured' : 'configured'})`,
+  ]);
+  if (plan.decision !== null) {
+    const { kind, cause, reason, age_seconds } = plan.decision;
+    facts.push([
+      'latest look',
+      `${duration(age_seconds)} ago (${cause}): ${kind === 'keep' ? 'kept' : 'changed'}, ${reason}`,
+    ]);
+  }
+  if (plan.pending_moves > 0) facts.push(['moves to come', String(plan.pending_moves)]);
   if (plan.reason !== null) facts.push(['note', plan.reason]);
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`);

@@ -23,6 +23,7 @@ export class FakeSwarmView implements SwarmView {
       cacheBytesFree: 1e9,
       sessions: 2,
       ...SPEEDS,
+      pace: 1,
       heartbeatAgeSeconds: 1.5,
       dtype: 'float32',
       labels: { zone: 'a' },
@@ -42,6 +43,7 @@ export class FakeSwarmView implements SwarmView {
       sessions: 0,
       ...SPEEDS,
       rttSeconds: undefined,
+      pace: 1,
       heartbeatAgeSeconds: 0.2,
       dtype: 'float32',
       labels: {},
@@ -63,6 +65,16 @@ export class FakeSwarmView implements SwarmView {
     responseSeconds: { lower: 2.5, upper: 2.7 },
     blockCoverageMin: 1,
     reason: undefined,
+    decision: {
+      kind: 'change',
+      cause: 'join',
+      reason: 'mean response from 2.000 s to 1.000 s: 1 spans to load, 0 servers that served must change',
+      ageSeconds: 12,
+      gainSeconds: 120,
+      costSeconds: 0,
+    },
+    pendingMoves: 1,
+    workload: { inputTokens: 256, outputTokens: 128, isMeasured: false },
   };
   chainList: readonly ChainView[] = [
     {

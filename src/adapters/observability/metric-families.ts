@@ -25,6 +25,7 @@ export function createDaisychainFamilies(registry: Registry) {
     promptTokens: counter('prompt_tokens_total', 'Prompt tokens processed.'),
     generationTokens: counter('generation_tokens_total', 'Tokens generated.'),
     replans: counter('replans_total', 'Planning runs by what caused them.', ['reason']),
+    planDecisions: counter('plan_decisions_total', 'Looks at the plan by what came of them.', ['outcome']),
     failovers: counter('failovers_total', 'Running requests that lost their chain, by what became of them.', [
       'outcome',
     ]),
@@ -63,6 +64,15 @@ export function createDaisychainFamilies(registry: Registry) {
     ),
     planResponseSeconds: gauge('plan_response_seconds', 'Mean response time that the live plan promises.', ['bound']),
     arrivalRate: gauge('arrival_rate_per_second', 'Arrival rate that the planner assumes.'),
+    planGain: gauge(
+      'plan_gain_seconds',
+      'Response time that the latest change of the plan saves over its horizon, summed over requests.',
+    ),
+    planPendingMoves: gauge('plan_pending_moves', 'Moves of the plan that servers were not told yet.'),
+    workloadTokens: gauge('workload_tokens', 'Mean lengths of requests that the planner reckons with.', ['kind']),
+    serverPace: gauge('server_pace', 'Measured over declared times of a server; 2 is twice as slow as it said.', [
+      'server',
+    ]),
     leader: gauge('leader', '1 where this dispatcher decides, 0 where it follows.'),
 
     response: histogram('response_seconds', 'From arrival to the end of a completed request.', REQUEST_BUCKETS),

@@ -3,6 +3,7 @@ import {
   FAILOVER_OUTCOMES,
   type FailoverOutcome,
   type FinishedRequest,
+  PLAN_OUTCOMES,
   type PlanningRun,
   REPLAN_REASONS,
   REQUEST_OUTCOMES,
@@ -42,6 +43,7 @@ export class PrometheusMetrics implements Telemetry {
     // A series that is absent until its first event cannot be alerted on.
     for (const outcome of REQUEST_OUTCOMES) this.#own.requests.inc({ outcome }, 0);
     for (const reason of REPLAN_REASONS) this.#own.replans.inc({ reason }, 0);
+    for (const outcome of PLAN_OUTCOMES) this.#own.planDecisions.inc({ outcome }, 0);
     for (const outcome of FAILOVER_OUTCOMES) this.#own.failovers.inc({ outcome }, 0);
     for (const reason of SERVER_LOSS_REASONS) this.#own.serverLosses.inc({ reason }, 0);
     for (const finished_reason of ['stop', 'length', 'abort']) this.#vllm.success.inc({ finished_reason }, 0);
@@ -99,6 +101,7 @@ export class PrometheusMetrics implements Telemetry {
 
   planMade(run: PlanningRun): void {
     this.#own.replans.inc({ reason: run.reason });
+    this.#own.planDecisions.inc({ outcome: run.outcome });
     observe(this.#own.planning, run.durationSeconds);
   }
 
@@ -142,6 +145,13 @@ export class PrometheusMetrics implements Telemetry {
       if (predicted !== undefined) own.planResponseSeconds.set({ bound: 'predicted' }, predicted);
     }
     own.arrivalRate.set(state.arrivalRatePerSecond);
+    own.planGain.set(state.planGainSeconds ?? 0);
+    own.planPendingMoves.set(state.pendingMoves);
+    own.workloadTokens.set({ kind: 'input' }, state.workload.inputTokens);
+    own.workloadTokens.set({ kind: 'output' }, state.workload.outputTokens);
+    own.serverPace.reset();
+    for (const { serverId, pace } of state.paces.slice(0, MAX_SERVER_LABELS))
+      own.serverPace.set({ server: serverId }, pace);
     own.leader.set(state.isLeader ? 1 : 0);
     this.#vllm.running.set(state.runningRequests);
     this.#vllm.waiting.set(state.queueLength);

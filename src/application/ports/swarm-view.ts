@@ -31,6 +31,8 @@ export interface ServerView {
   readonly overheadSecondsPerBlock: number;
   readonly prefillSecondsPerTokenPerBlock: number;
   readonly decodeSecondsPerTokenPerBlock: number;
+  /** Measured over declared times, > 0: 2 is twice as slow as it said. Plans reckon with it. */
+  readonly pace: number;
   readonly heartbeatAgeSeconds: number;
   readonly dtype: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -71,6 +73,31 @@ export interface PlanView {
   readonly blockCoverageMin: number;
   /** Why there is no plan, or why its bounds are missing. */
   readonly reason: string | undefined;
+  /** What came of the latest look at the plan; undefined before the first. */
+  readonly decision: PlanDecisionView | undefined;
+  /** Moves that servers were not told yet: each waits until others serve its server's blocks. */
+  readonly pendingMoves: number;
+  /** Mean lengths that service times are reckoned with. */
+  readonly workload: WorkloadView;
+}
+
+export interface PlanDecisionView {
+  readonly kind: 'keep' | 'change';
+  /** What made the plan stale. */
+  readonly cause: string;
+  /** Why it was kept, or changed so. */
+  readonly reason: string;
+  readonly ageSeconds: number;
+  /** Response time that the requests of the horizon save by it, and lose while servers load, summed, seconds. */
+  readonly gainSeconds: number | undefined;
+  readonly costSeconds: number | undefined;
+}
+
+export interface WorkloadView {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** False: as configured, since too few requests were seen. */
+  readonly isMeasured: boolean;
 }
 
 export interface PlacedSpanView extends SpanView {

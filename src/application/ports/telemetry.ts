@@ -44,6 +44,10 @@ export type ReplanReason = (typeof REPLAN_REASONS)[number];
 export const FAILOVER_OUTCOMES = ['continued', 'exhausted'] as const;
 export type FailoverOutcome = (typeof FAILOVER_OUTCOMES)[number];
 
+/** What came of a look at the plan. */
+export const PLAN_OUTCOMES = ['keep', 'change', 'infeasible'] as const;
+export type PlanOutcome = (typeof PLAN_OUTCOMES)[number];
+
 export const SERVER_LOSS_REASONS = ['lease_expired', 'stream_closed', 'left', 'replaced', 'faulty'] as const;
 export type ServerLossReason = (typeof SERVER_LOSS_REASONS)[number];
 
@@ -69,6 +73,7 @@ export interface FinishedRequest {
 
 export interface PlanningRun {
   readonly reason: ReplanReason;
+  readonly outcome: PlanOutcome;
   readonly durationSeconds: number;
 }
 
@@ -91,6 +96,14 @@ export interface TelemetryState {
     | { readonly lower: number; readonly upper: number; readonly predicted?: number }
     | undefined;
   readonly arrivalRatePerSecond: number;
+  /** Response time that the latest change of the plan saves over its horizon, summed, seconds. Undefined: none was made. */
+  readonly planGainSeconds: number | undefined;
+  /** Moves of the plan that servers were not told yet. */
+  readonly pendingMoves: number;
+  /** Mean lengths that the planner reckons with. */
+  readonly workload: { readonly inputTokens: number; readonly outputTokens: number };
+  /** Measured over declared times, of the servers registered now. */
+  readonly paces: readonly { readonly serverId: string; readonly pace: number }[];
   readonly isLeader: boolean;
 }
 

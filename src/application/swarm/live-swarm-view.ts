@@ -47,6 +47,7 @@ export class LiveSwarmView implements SwarmView {
       overheadSecondsPerBlock: member.speeds.overheadSecondsPerBlock,
       prefillSecondsPerTokenPerBlock: member.speeds.prefillSecondsPerTokenPerBlock,
       decodeSecondsPerTokenPerBlock: member.speeds.decodeSecondsPerTokenPerBlock,
+      pace: member.pace,
       heartbeatAgeSeconds: (nowMs - member.lastSeenMs) / 1000,
       dtype: member.dtype,
       labels: Object.fromEntries(member.labels),
@@ -56,22 +57,27 @@ export class LiveSwarmView implements SwarmView {
 
   plan(): PlanView {
     const { swarm, clock, modelId, blockCount, placementPolicy } = this.#deps;
-    const { epoch, madeMs, result, inForce } = swarm.plan;
+    const { epoch, madeMs, result, inForce, decision } = swarm.plan;
+    const { arrivalRatePerSecond, workload, isWorkloadMeasured } = swarm.demand();
+    const nowMs = clock.nowMs();
     return {
       modelId,
       blockCount,
       epoch,
-      ageSeconds: madeMs === undefined ? undefined : (clock.nowMs() - madeMs) / 1000,
+      ageSeconds: madeMs === undefined ? undefined : (nowMs - madeMs) / 1000,
       placementPolicy,
       objective: inForce?.objective,
       reservedSlots: inForce?.reservedSlots,
       placement: inForce?.placement ?? [],
       totalSlots: inForce?.totalSlots ?? 0,
       serviceRatePerSecond: inForce?.serviceRatePerSecond ?? 0,
-      arrivalRatePerSecond: swarm.arrivalRatePerSecond(),
+      arrivalRatePerSecond,
       responseSeconds: inForce?.responseSeconds,
       blockCoverageMin: this.#blockCoverageMin(),
       reason: result?.reason,
+      decision: decision && { ...decision, ageSeconds: (nowMs - decision.atMs) / 1000 },
+      pendingMoves: swarm.pendingMoves,
+      workload: { ...workload, isMeasured: isWorkloadMeasured },
     };
   }
 
@@ -122,6 +128,10 @@ export class LiveSwarmView implements SwarmView {
       planReservedSlots: inForce?.reservedSlots,
       planResponseSeconds: inForce?.responseSeconds,
       arrivalRatePerSecond: swarm.arrivalRatePerSecond(),
+      planGainSeconds: swarm.plan.decision?.gainSeconds,
+      pendingMoves: swarm.pendingMoves,
+      workload: swarm.demand().workload,
+      paces: members.map((member) => ({ serverId: member.serverId, pace: member.pace })),
       isLeader: true,
     };
   }

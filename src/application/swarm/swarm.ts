@@ -249,7 +249,9 @@ export class Swarm implements ChainAccess {
     const { result, moves, decision: made } = planMembers(input);
     const decision = made === undefined ? undefined : { ...made, cause: reason, atMs: startedMs };
     this.#demand.plannedFor(demand);
-    telemetry.planMade({ reason: REPLAN_REASON[reason], durationSeconds: (clock.nowMs() - startedMs) / 1000 });
+    const outcome = decision?.kind ?? 'infeasible';
+    const durationSeconds = (clock.nowMs() - startedMs) / 1000;
+    telemetry.planMade({ reason: REPLAN_REASON[reason], outcome, durationSeconds });
     if (result.kind === 'infeasible') {
       this.#plan = { ...this.#plan, arrivalRatePerSecond, result, decision };
       const servers = eligible.length;

@@ -49,6 +49,13 @@ export interface Exclusion {
   readonly isSticky: boolean;
 }
 
+/** What a server says of itself from time to time. */
+export interface HeartbeatReport {
+  readonly cacheBytesFree: number;
+  readonly sessions: number;
+  readonly speeds: DeclaredSpeeds | undefined;
+}
+
 /** A registered server; a new incarnation with every Join. */
 export interface Member extends Registration {
   readonly incarnation: number;

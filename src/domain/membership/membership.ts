@@ -2,8 +2,8 @@ import { isSameSpan, type Span } from '../model/span.ts';
 import { invariant } from '../shared/invariant.ts';
 import { JoinHistory } from './join-history.ts';
 import {
-  type DeclaredSpeeds,
   type Exclusion,
+  type HeartbeatReport,
   isLoading,
   type LossReason,
   type Member,
@@ -144,7 +144,7 @@ export class Membership {
   heartbeat(
     serverId: string,
     incarnation: number,
-    report: { cacheBytesFree: number; sessions: number; speeds: DeclaredSpeeds | undefined },
+    report: HeartbeatReport,
     nowMs: number,
   ): readonly MembershipEffect[] {
     const member = this.#current(serverId, incarnation);

@@ -30,6 +30,7 @@ export function toServersDocument(servers: readonly ServerView[]): ServersDocume
       overhead_seconds_per_block: server.overheadSecondsPerBlock,
       prefill_seconds_per_token_per_block: server.prefillSecondsPerTokenPerBlock,
       decode_seconds_per_token_per_block: server.decodeSecondsPerTokenPerBlock,
+      pace: server.pace,
       heartbeat_age_seconds: server.heartbeatAgeSeconds,
       dtype: server.dtype,
       labels: { ...server.labels },
@@ -71,6 +72,13 @@ export function toPlanDocument(plan: PlanView): PlanDocument {
     response_seconds: toBounds(plan.responseSeconds),
     block_coverage_min: plan.blockCoverageMin,
     reason: plan.reason ?? null,
+    decision: toDecision(plan.decision),
+    pending_moves: plan.pendingMoves,
+    workload: {
+      input_tokens: plan.workload.inputTokens,
+      output_tokens: plan.workload.outputTokens,
+      is_measured: plan.workload.isMeasured,
+    },
   };
 }
 
@@ -80,6 +88,18 @@ export function toQueueDocument(queue: QueueView): QueueDocument {
     limit: queue.limit,
     oldest_wait_seconds: queue.oldestWaitSeconds ?? null,
     running: queue.running,
+  };
+}
+
+function toDecision(decision: PlanView['decision']): PlanDocument['decision'] {
+  if (decision === undefined) return null;
+  return {
+    kind: decision.kind,
+    cause: decision.cause,
+    reason: decision.reason,
+    age_seconds: decision.ageSeconds,
+    gain_seconds: decision.gainSeconds ?? null,
+    cost_seconds: decision.costSeconds ?? null,
   };
 }
 

@@ -30,6 +30,7 @@ const server = z.object({
   overhead_seconds_per_block: seconds,
   prefill_seconds_per_token_per_block: seconds,
   decode_seconds_per_token_per_block: seconds,
+  pace: z.number().describe('Measured over declared times: 2 is twice as slow as it said. Plans reckon with it.'),
   heartbeat_age_seconds: z.number(),
   dtype: z.string(),
   labels: z.record(z.string(), z.string()),
@@ -67,6 +68,24 @@ export const planSchema = z.object({
     .describe('Bounds of the mean response time; null without a plan, or when it cannot carry the load.'),
   block_coverage_min: z.int(),
   reason: z.string().nullable().describe('Why there is no plan, or why its bounds are missing.'),
+  decision: z
+    .object({
+      kind: z.enum(['keep', 'change']),
+      cause: z.string().describe('What made the plan stale.'),
+      reason: z.string(),
+      age_seconds: seconds,
+      gain_seconds: z
+        .number()
+        .nullable()
+        .describe('Response time that the requests of the horizon save, summed; null where the plan was kept.'),
+      cost_seconds: z.number().nullable().describe('The same lost while servers load.'),
+    })
+    .nullable()
+    .describe('What came of the latest look at the plan.'),
+  pending_moves: z.int().describe('Moves that servers were not told yet.'),
+  workload: z
+    .object({ input_tokens: z.number(), output_tokens: z.number(), is_measured: z.boolean() })
+    .describe('Mean lengths of requests that the planner reckons with.'),
 });
 
 export const queueSchema = z.object({

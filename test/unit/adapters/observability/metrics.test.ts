@@ -43,6 +43,10 @@ const STATE: TelemetryState = {
   planReservedSlots: 4,
   planResponseSeconds: { lower: 1, upper: 2, predicted: 1.5 },
   arrivalRatePerSecond: 0.5,
+  planGainSeconds: 12.5,
+  pendingMoves: 2,
+  workload: { inputTokens: 300, outputTokens: 80 },
+  paces: [{ serverId: 's1', pace: 1.5 }],
   isLeader: true,
 };
 
@@ -172,7 +176,7 @@ describe('the scrape', () => {
     metrics.observeState(() => state);
     metrics.hopObserved('s1', 0.01);
     expect((await scrape(metrics)).get('daisychain_hop_seconds_count{server="s1"}')).toBe(1);
-    state = { ...STATE, chains: [], serverIds: [], planResponseSeconds: undefined };
+    state = { ...STATE, chains: [], serverIds: [], paces: [], planResponseSeconds: undefined };
     const text = await metrics.render();
     expect(text).not.toMatch(/chain="|server="|bound="/);
   });
