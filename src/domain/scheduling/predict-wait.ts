@@ -29,8 +29,9 @@ export function predictWaitSeconds(load: LoadAhead): number | undefined {
   const count = (aheadCount * sampled) / runningCount;
   const seconds = (aheadSeconds * sampled) / runningCount;
   if (count > SIMULATED_PER_RUNNING * sampled) {
-    const remaining = remainingSeconds.reduce((sum, value) => sum + value, 0);
-    return (remaining + seconds) / sampled;
+    // When its turn comes the others are in the midst of theirs, about as far from their ends as now.
+    const remaining = remainingSeconds.reduce((sum, value) => sum + value, 0) / sampled;
+    return (remaining + aheadSeconds) / runningCount;
   }
   const ends = remainingSeconds.toSorted((a, b) => a - b);
   const meanSeconds = count > 0 ? seconds / count : 0;

@@ -21,9 +21,6 @@ interface RunningJob extends RunningSince {
 
 const NOTHING: readonly SchedulingEffect[] = [];
 
-/** A deadline is given up at arrival when even this share of the predicted wait is longer. */
-const HOPEFUL_SHARE = 0.75;
-
 /**
  * Decides which job runs on which chain. Pure and deterministic: events in, effects out, time as an
  * argument (milliseconds of any monotonic clock). The service and the simulator run this same class.
@@ -126,9 +123,7 @@ export class Scheduler {
     }
     if (this.#queue.isFull) return this.#reject(job, 'queue_full', this.#predictMs(job, nowMs));
     const predictedMs = this.#predictMs(job, nowMs);
-    if (job.deadlineMs !== undefined && predictedMs !== undefined && this.#outlook?.isKnown === true) {
-      if (nowMs + HOPEFUL_SHARE * predictedMs > job.deadlineMs) return this.#expireAtOnce(job, predictedMs);
-    }
+    if (this.#outlook?.isTooLate(job, predictedMs, nowMs)) return this.#expireAtOnce(job, predictedMs);
     const account = this.#limits.took(job, nowMs);
     this.#queue.add({ job, arrivedMs: nowMs, predictedMs, account, isDisplaced: false });
     // By slots nothing fits while anybody waits; by tokens this job may, where the next one does not.
@@ -216,8 +211,13 @@ export class Scheduler {
     this.#table.reportFull(serverId);
   }
 
-  /** Time has passed: jobs whose deadline is over leave the queue. */
+  /** Time has passed: jobs whose deadline is over leave the queue, and those that they held back may start. */
   advance(nowMs: number): readonly SchedulingEffect[] {
+    const first = this.#queue.firstToExpire();
+    return first === undefined || first.deadlineMs > nowMs ? NOTHING : this.#startWaiting(nowMs);
+  }
+
+  #expire(nowMs: number): readonly SchedulingEffect[] {
     let effects: SchedulingEffect[] | undefined;
     for (
       let first = this.#queue.firstToExpire();
@@ -256,7 +256,7 @@ export class Scheduler {
 
   /** Chains may have room again: whoever is next starts, and smaller jobs where the next one does not fit. */
   #startWaiting(nowMs: number): readonly SchedulingEffect[] {
-    const expired = this.advance(nowMs);
+    const expired = this.#expire(nowMs);
     let effects: SchedulingEffect[] | undefined = expired.length === 0 ? undefined : [...expired];
     for (let head = this.#queue.head(); head !== undefined; head = this.#queue.head()) {
       let next = head;

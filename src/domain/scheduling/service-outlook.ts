@@ -15,6 +15,8 @@ const SAMPLE = 128;
 const NEWEST_WEIGHT = 0.1;
 /** Ends before the pace is taken for known: until then the plan's times are mere promises. */
 const KNOWN_AFTER = 5;
+/** A deadline is given up at arrival when even this share of the predicted wait is longer. */
+const HOPEFUL_SHARE = 0.75;
 const PACE_RANGE = { min: 0.001, max: 1000 };
 /** A job that overran its expected time is expected to take this share of it more. */
 const OVERRUN_SHARE = 0.1;
@@ -24,9 +26,10 @@ export class ServiceOutlook {
   #pace = 1;
   #ends = 0;
 
-  /** Whether enough jobs have ended to refuse others by what is expected. */
-  get isKnown(): boolean {
-    return this.#ends >= KNOWN_AFTER;
+  /** Whether a job had better be told at once that its deadline cannot be met, as far as enough jobs have ended to say so. */
+  isTooLate(job: Job, predictedMs: number | undefined, nowMs: number): boolean {
+    if (job.deadlineMs === undefined || predictedMs === undefined || this.#ends < KNOWN_AFTER) return false;
+    return nowMs + HOPEFUL_SHARE * predictedMs > job.deadlineMs;
   }
 
   /** A job ran to its end. */

@@ -2,6 +2,8 @@ import type { Job, TenantLimit } from '../model/job.ts';
 
 /** Tenants that are counted apart, at most; those beyond share one account. */
 const MAX_ACCOUNTS = 16_384;
+/** Sweeps look at all accounts: a flood of names must not cause one each. */
+const SWEEP_MS = 1_000;
 const OVERFLOW = '\n';
 const MINUTE_MS = 60_000;
 /** When a place among the requests at once may be free again, ms: one of them has to end first. */
@@ -28,6 +30,7 @@ export class TenantLimits {
   readonly #default: TenantLimit | undefined;
   readonly #accounts = new Map<string, TenantAccount>();
   #sweepAt = 1024;
+  #sweptMs = Number.NEGATIVE_INFINITY;
 
   /** @param limit of tenants whose jobs bring none of their own */
   constructor(limit: TenantLimit | undefined) {
@@ -74,7 +77,7 @@ export class TenantLimits {
     const tenant = job.tenant ?? '';
     let account = this.#accounts.get(tenant);
     if (account === undefined) {
-      if (this.#accounts.size >= this.#sweepAt) this.#sweep(nowMs);
+      if (this.#accounts.size >= this.#sweepAt && nowMs >= this.#sweptMs + SWEEP_MS) this.#sweep(nowMs);
       const name = this.#accounts.size >= MAX_ACCOUNTS ? OVERFLOW : tenant;
       account = this.#accounts.get(name);
       if (account === undefined) {
@@ -90,6 +93,7 @@ export class TenantLimits {
   }
 
   #sweep(nowMs: number): void {
+    this.#sweptMs = nowMs;
     for (const account of this.#accounts.values()) {
       refill(account, nowMs);
       const { requestsPerMinute = account.requests, tokensPerMinute = account.tokens } = account.limit;
