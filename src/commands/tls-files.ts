@@ -2,11 +2,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { UsageError } from './command-io.ts';
 
-/** The keys of the configuration that name the files. */
+/** Paths of a front's files, as the configuration names them; `cert` and `key` come together or not at all. */
 export interface TlsFiles {
-  readonly tls_cert_file?: string | undefined;
-  readonly tls_key_file?: string | undefined;
-  readonly client_ca_file?: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly clientCa: string | undefined;
 }
 
 /** What is in them, PEM. */
@@ -22,15 +22,11 @@ export interface TlsMaterial {
  * @throws UsageError naming the configuration's key, never what is in the file
  */
 export function readTlsFiles(section: string, files: TlsFiles): TlsMaterial | undefined {
-  const { tls_cert_file, tls_key_file, client_ca_file } = files;
-  if (tls_cert_file === undefined || tls_key_file === undefined) return undefined;
-  const pair = readKeyPair(
-    { param: `${section}.tls_cert_file`, file: tls_cert_file },
-    { param: `${section}.tls_key_file`, file: tls_key_file },
-  );
+  const { cert, key, clientCa } = files;
+  if (cert === undefined || key === undefined) return undefined;
   return {
-    ...pair,
-    clientCa: client_ca_file === undefined ? undefined : readCertificate(`${section}.client_ca_file`, client_ca_file),
+    ...readKeyPair({ param: `${section}.tls_cert_file`, file: cert }, { param: `${section}.tls_key_file`, file: key }),
+    clientCa: clientCa === undefined ? undefined : readCertificate(`${section}.client_ca_file`, clientCa),
   };
 }
 

@@ -100,11 +100,8 @@ describe('an operator', () => {
     expect(faster.chains[0]?.hops.map(({ server_id }) => server_id)).toEqual(['fresh']);
     expect(faster.total_slots).toBeGreaterThan(now.total_slots);
     const after = await plan();
-    expect({ ...after, age_seconds: 0, arrival_rate_per_second: 0 }).toEqual({
-      ...before,
-      age_seconds: 0,
-      arrival_rate_per_second: 0,
-    });
+    const lasting = ({ epoch, placement, total_slots }: PlanDocument) => ({ epoch, placement, total_slots });
+    expect(lasting(after)).toEqual(lasting(before));
     const twice = await post('/admin/v1/what-if', { add_servers: [{ ...fresh, server_id: 'near' }] });
     expect(twice.status).toBe(400);
     expect(((await twice.json()) as { error: object }).error).toMatchObject({ param: 'add_servers[0].server_id' });

@@ -1,3 +1,4 @@
+import type { ServerContribution } from './server-contribution.ts';
 import type { ServerState } from './telemetry.ts';
 
 /**
@@ -37,16 +38,6 @@ export interface ServerView {
   readonly dtype: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly contribution: ServerContribution;
-}
-
-/** What a server has given since the dispatcher knows it, earlier registrations included. */
-export interface ServerContribution {
-  /** Prompt and output tokens that passed it. */
-  readonly tokens: number;
-  /** Blocks that it held ready, times seconds. */
-  readonly blockSeconds: number;
-  /** Time as a member, seconds. */
-  readonly uptimeSeconds: number;
 }
 
 export interface SpanView {

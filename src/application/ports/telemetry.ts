@@ -1,4 +1,4 @@
-import type { ServerContribution } from './swarm-view.ts';
+import type { ServerContribution } from './server-contribution.ts';
 
 /**
  * What the application reports of itself, in its own words; an adapter turns it into metrics. Verbs

@@ -47,6 +47,12 @@ export class RequestStory {
   #last: { readonly session: TimedSession; readonly timings: readonly HopTiming[] } | undefined;
 
   /** @param onEnd told once, when the outcome is known */
+  /** What goes to every hop with the request. */
+  get traceContext(): { readonly traceparent?: string } {
+    const traceparent = this.trace?.traceparent;
+    return traceparent === undefined ? {} : { traceparent };
+  }
+
   constructor(
     requestId: string,
     modelId: string,

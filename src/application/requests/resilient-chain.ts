@@ -138,7 +138,6 @@ export class ResilientChain {
   #openSession(chain: Chain): Promise<ChainSession> {
     const { model, transport, chains, newId } = this.#deps;
     const { stepTimeoutMs, prefillChunkTokens, recovery } = this.#options;
-    const traceparent = this.#use.record.story?.trace?.traceparent;
     return transport.open(
       {
         sessionId: newId(),
@@ -152,7 +151,7 @@ export class ResilientChain {
           steps: Math.ceil(this.#use.promptTokens / prefillChunkTokens),
         },
         stepTimeoutMs,
-        ...(traceparent === undefined ? {} : { traceparent }),
+        ...this.#use.record.story?.traceContext,
         recovery: {
           firstInputs: (position, tokens) => model.embed(this.#fed.slice(position, position + tokens)),
           memory: recovery.memory,

@@ -1,6 +1,6 @@
 import type { Member } from '../../domain/membership/member.ts';
 import type { RequestTimes } from '../ports/request-journal.ts';
-import type { ServerContribution } from '../ports/swarm-view.ts';
+import type { ServerContribution } from '../ports/server-contribution.ts';
 
 interface Account {
   tokens: number;

@@ -53,8 +53,7 @@ export interface Fronts {
 /** Builds the fronts as configured. @throws ConfigError, UsageError: keys or certificates cannot be used */
 export function openFronts(config: Config, parts: FrontParts, log: Logger): Fronts {
   const access = openAccess(config.security);
-  const httpTls = readTlsFiles('http', config.http);
-  const grpcTls = readTlsFiles('grpc', config.grpc);
+  const { httpTls, grpcTls } = readCertificates(config);
   const grpcCredentials = grpcTls && new ReloadableCredentials(grpcTls);
   const grpc = buildGrpcFront(config, parts, access.keys.clients, grpcCredentials, log);
   const http = buildHttpServer({
@@ -89,8 +88,7 @@ export function openFronts(config: Config, parts: FrontParts, log: Logger): Fron
     },
     setServing: (isServing) => grpc.setServing(isServing),
     reload: () => {
-      const newHttpTls = readTlsFiles('http', config.http);
-      const newGrpcTls = readTlsFiles('grpc', config.grpc);
+      const { httpTls: newHttpTls, grpcTls: newGrpcTls } = readCertificates(config);
       access.reload();
       if (newHttpTls !== undefined) (http.server as unknown as HttpsServer).setSecureContext(newHttpTls);
       if (newGrpcTls !== undefined) grpcCredentials?.replace(newGrpcTls);
@@ -103,6 +101,17 @@ export function openFronts(config: Config, parts: FrontParts, log: Logger): Fron
       http.server.closeAllConnections();
       grpc.forceClose();
     },
+  };
+}
+
+function readCertificates({ http, grpc }: Config) {
+  return {
+    httpTls: readTlsFiles('http', { cert: http.tls_cert_file, key: http.tls_key_file, clientCa: undefined }),
+    grpcTls: readTlsFiles('grpc', {
+      cert: grpc.tls_cert_file,
+      key: grpc.tls_key_file,
+      clientCa: grpc.client_ca_file,
+    }),
   };
 }
 
