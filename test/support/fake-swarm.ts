@@ -168,6 +168,7 @@ export class FakeSwarm {
         rateWindowSeconds: 60,
         lookIntervalMs: 10_000,
         drainGraceMs: 25_000,
+        rejoinMs: 0,
         serverLimit: 100,
         settleMs: 5_000,
         ...options,

@@ -1,4 +1,5 @@
-import type { Clock } from '../ports/clock.ts';
+import type { MemberLinks } from './member-links.ts';
+import type { SwarmDependencies } from './swarm-parts.ts';
 
 /** One server that is about to go. */
 interface Draining {
@@ -11,36 +12,30 @@ interface Draining {
  * Bounded by the members: each is forgotten with its stream.
  */
 export class DrainingServers {
-  readonly #clock: Clock;
+  readonly #deps: Pick<SwarmDependencies, 'clock' | 'dispatcher' | 'log'>;
+  readonly #links: MemberLinks;
   readonly #graceMs: number;
-  readonly #isIdle: (serverId: string) => boolean;
-  readonly #release: (serverId: string, incarnation: number, isIdle: boolean) => void;
   readonly #draining = new Map<string, Draining>();
 
-  /** @param release tells a server that it may go; once for each   @param graceMs how long running requests may take */
-  constructor(
-    clock: Clock,
-    graceMs: number,
-    isIdle: (serverId: string) => boolean,
-    release: (serverId: string, incarnation: number, isIdle: boolean) => void,
-  ) {
-    this.#clock = clock;
+  /** @param links through which a server is told that it may go   @param graceMs how long running requests may take */
+  constructor(deps: Pick<SwarmDependencies, 'clock' | 'dispatcher' | 'log'>, links: MemberLinks, graceMs: number) {
+    this.#deps = deps;
+    this.#links = links;
     this.#graceMs = graceMs;
-    this.#isIdle = isIdle;
-    this.#release = release;
   }
 
   begin(serverId: string, incarnation: number): void {
     if (this.#draining.get(serverId)?.incarnation === incarnation) return;
     this.forget(serverId);
-    const cancelTimer = this.#clock.setTimer(this.#graceMs, () => this.#end(serverId));
+    const cancelTimer = this.#deps.clock.setTimer(this.#graceMs, () => this.#end(serverId));
     this.#draining.set(serverId, { incarnation, cancelTimer });
     this.releaseIdle();
   }
 
   /** To be called whenever a running request has ended. O(draining servers) */
   releaseIdle(): void {
-    for (const serverId of [...this.#draining.keys()]) if (this.#isIdle(serverId)) this.#end(serverId);
+    for (const serverId of [...this.#draining.keys()])
+      if (this.#deps.dispatcher.isServerIdle(serverId)) this.#end(serverId);
   }
 
   /** Its stream ended. */
@@ -57,6 +52,9 @@ export class DrainingServers {
     const draining = this.#draining.get(serverId);
     if (draining === undefined) return;
     this.forget(serverId);
-    this.#release(serverId, draining.incarnation, this.#isIdle(serverId));
+    const { dispatcher, log } = this.#deps;
+    const reason = dispatcher.isServerIdle(serverId) ? 'nothing runs on it' : 'its time to drain is up';
+    log('server may go', { serverId, reason });
+    this.#links.of(serverId, draining.incarnation)?.drained();
   }
 }

@@ -24,6 +24,8 @@ export interface PlanningInput {
   readonly arrivalRatePerSecond: number;
   /** As measured, or the prior. */
   readonly secondsPerBlock: number;
+  /** False: servers that host something keep it. */
+  readonly mayMove: boolean;
 }
 
 /**
@@ -33,7 +35,13 @@ export interface PlanningInput {
 export function planMembers(input: PlanningInput): PlanningRound {
   const { model, options, eligible, arrivalRatePerSecond } = input;
   const servers = eligible.map((member) => plannableServer(member, input.serviceTimes));
-  const pinned = eligible.filter((member) => member.isPinned && member.hosted !== undefined);
+  const current = eligible.flatMap(toldSpan);
+  const hosting = new Map<string, Span>(current.map((span) => [span.serverId, span]));
+  const pinned = new Map<string, Span>();
+  for (const { serverId, isPinned, hosted } of eligible) {
+    const span = isPinned ? hosted : input.mayMove ? undefined : hosting.get(serverId);
+    if (span !== undefined) pinned.set(serverId, span);
+  }
   const snapshot = {
     model,
     servers,
@@ -42,11 +50,10 @@ export function planMembers(input: PlanningInput): PlanningRound {
     placementPolicy: options.placementPolicy,
     objective: options.objective,
     reservedSlots: options.reservedSlots,
-    pinnedSpans: new Map(pinned.map((member) => [member.serverId, member.hosted as Span])),
+    pinnedSpans: pinned,
   };
   const wanted = makePlan(snapshot);
   if (wanted.kind === 'infeasible') return { result: wanted, decision: undefined, moves: [] };
-  const current = eligible.flatMap(toldSpan);
   const decision = decideReplan({
     model,
     servers,
@@ -54,7 +61,7 @@ export function planMembers(input: PlanningInput): PlanningRound {
     current,
     wanted: wanted.placement,
     reservedSlots: wanted.reservedSlots,
-    pinned: new Set(pinned.map((member) => member.serverId)),
+    pinned: new Set(pinned.keys()),
     secondsPerBlock: input.secondsPerBlock,
     horizonSeconds: options.horizonSeconds,
     minimumGain: options.minimumGain,

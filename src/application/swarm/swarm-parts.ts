@@ -35,6 +35,8 @@ export interface SwarmOptions {
   readonly lookIntervalMs: number;
   /** How long requests on a draining server may take before it may go, ms. */
   readonly drainGraceMs: number;
+  /** How long after the start servers of a former run may take to join again, before others move for them, ms. */
+  readonly rejoinMs: number;
   /** Servers whose speeds are remembered at most. */
   readonly serverLimit: number;
   /** A server that refuses blocks it was told this recently has not caught up yet: no fault, ms. */

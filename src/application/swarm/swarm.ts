@@ -13,6 +13,7 @@ import { LiveDemand } from './live-demand.ts';
 import { MemberLinks } from './member-links.ts';
 import { explainUnready, isMembersFault, type ServiceTimeTerms, tellsOfCache } from './member-state.ts';
 import { PaceWatch } from './pace-watch.ts';
+import { logPlan } from './plan-log.ts';
 import { planMembers } from './plan-members.ts';
 import { LOSS_REASON, REPLAN_REASON } from './reason-labels.ts';
 import { findReplacementHops } from './replacement-hops.ts';
@@ -46,6 +47,8 @@ export class Swarm implements ChainAccess {
     inForce: undefined,
     decision: undefined,
   };
+  /** Until then servers of a former run may come back. */
+  readonly #rejoinedMs: number;
   #cancelAdvance: (() => void) | undefined;
   #cancelLook: (() => void) | undefined;
   #isStopping = false;
@@ -58,20 +61,13 @@ export class Swarm implements ChainAccess {
     this.#orders = new SpanOrders(deps, this.#links, options.movesAtOnce);
     this.#demand = new LiveDemand(deps.arrivalRate, options);
     this.#paces = new PaceWatch(deps, options.serverLimit);
-    this.#draining = new DrainingServers(
-      clock,
-      options.drainGraceMs,
-      (serverId) => dispatcher.isServerIdle(serverId),
-      (serverId, incarnation, isIdle) => {
-        deps.log('server may go', { serverId, reason: isIdle ? 'nothing runs on it' : 'its time to drain is up' });
-        this.#links.of(serverId, incarnation)?.drained();
-      },
-    );
+    this.#draining = new DrainingServers(deps, this.#links, options.drainGraceMs);
     dispatcher.whenReleased(() => {
       this.#orders.waitForSessions();
       this.#draining.releaseIdle();
     });
     this.#replanTimer = new ReplanTimer(clock, options.replanDebounceMs, (reason) => this.#replan(reason));
+    this.#rejoinedMs = clock.nowMs() + options.rejoinMs;
     this.#armLook();
   }
 
@@ -242,35 +238,37 @@ export class Swarm implements ChainAccess {
     this.#paces.applyAll();
     const eligible = membership.members().filter((member) => member.exclusion === undefined && !member.isDraining);
     const demand = this.demand();
-    const { arrivalRatePerSecond, workload } = demand;
+    const { arrivalRatePerSecond } = demand;
     const serviceTimes = this.serviceTimes();
     const { secondsPerBlock } = this.#orders;
-    const input = { model, options: this.#options, serviceTimes, eligible, arrivalRatePerSecond, secondsPerBlock };
+    const mayMove = !this.#isRejoining(startedMs);
+    const options = this.#options;
+    const input = { model, options, serviceTimes, eligible, arrivalRatePerSecond, secondsPerBlock, mayMove };
     const { result, moves, decision: made } = planMembers(input);
     const decision = made === undefined ? undefined : { ...made, cause: reason, atMs: startedMs };
     this.#demand.plannedFor(demand);
     const outcome = decision?.kind ?? 'infeasible';
     const durationSeconds = (clock.nowMs() - startedMs) / 1000;
     telemetry.planMade({ reason: REPLAN_REASON[reason], outcome, durationSeconds });
-    if (result.kind === 'infeasible') {
-      this.#plan = { ...this.#plan, arrivalRatePerSecond, result, decision };
-      const servers = eligible.length;
-      log('no feasible plan: servers keep what they host', { cause: reason, reason: result.reason, servers });
-    } else {
-      const isNew = moves.length > 0 || this.#plan.epoch === 0;
-      const epoch = this.#plan.epoch + (isNew ? 1 : 0);
-      const madeMs = isNew ? clock.nowMs() : this.#plan.madeMs;
-      this.#plan = { epoch, madeMs, arrivalRatePerSecond, result, inForce: result, decision };
-      const { reservedSlots, totalSlots } = result;
-      const chains = result.chains.length;
-      const fields = { cause: reason, epoch, reservedSlots, chains, totalSlots, decision, reason: result.reason };
-      log(isNew ? 'plan made' : 'plan kept', { ...fields, arrivalRatePerSecond, workload });
+    const isNew = result.kind === 'feasible' && (moves.length > 0 || this.#plan.epoch === 0);
+    const epoch = this.#plan.epoch + (isNew ? 1 : 0);
+    const inForce = result.kind === 'feasible' ? result : this.#plan.inForce;
+    const madeMs = isNew ? clock.nowMs() : this.#plan.madeMs;
+    this.#plan = { epoch, madeMs, arrivalRatePerSecond, result, inForce, decision };
+    logPlan(log, this.#plan, { cause: reason, isNew, servers: eligible.length, demand });
+    if (result.kind === 'feasible') {
       this.#orders.begin(epoch, moves);
       this.#orders.confirm(eligible);
       this.#continueRollout();
     }
     this.#refreshChains();
     this.#armAdvance();
+  }
+
+  /** Just after a start, servers of a former run join again with their blocks, one by one: none moves before all had time to. */
+  #isRejoining(nowMs: number): boolean {
+    const { membership } = this.#deps;
+    return nowMs < this.#rejoinedMs && membership.members().some((member) => member.hosted !== undefined);
   }
 
   /** The next moves of the plan; after the last one, another look: a plan goes one bounded step at a time. */
@@ -295,8 +293,10 @@ export class Swarm implements ChainAccess {
 
   /** From time to time demand and speeds are compared with what was planned for. */
   #armLook(): void {
-    this.#cancelLook = this.#deps.clock.setTimer(this.#options.lookIntervalMs, () => {
-      const { membership, clock } = this.#deps;
+    const { membership, clock } = this.#deps;
+    const isRejoining = this.#isRejoining(clock.nowMs());
+    this.#cancelLook = clock.setTimer(this.#options.lookIntervalMs, () => {
+      if (isRejoining && !this.#isRejoining(clock.nowMs())) this.#replanTimer.mark('settled');
       if (this.#paces.apply(membership.members().map((member) => member.serverId))) this.#rankAnew();
       if (this.#demand.hasDrifted(clock.nowMs())) this.#replanTimer.mark('rate');
       this.#armLook();

@@ -62,6 +62,27 @@ describe('the live swarm', () => {
     expect(hopsOf(fake.swarm.chains)).toEqual(['a:0+5 b:5+5']);
   });
 
+  it('moves nobody just after a start, while servers of a former run may still come back with their blocks', () => {
+    fake = new FakeSwarm({ rejoinMs: 15_000 });
+    const spans = { a: FIRST_HALF, c: FIRST_HALF };
+    const early = Object.entries(spans).map(([id, hosted]) => fake.join(id, { memoryBytes: HALF_BYTES, hosted }));
+    fake.clock.advance(8_000);
+    expect(early.flatMap((server) => server.orders).every((order) => order.span.firstBlock === 0)).toBe(true);
+    fake.join('b', { memoryBytes: HALF_BYTES, hosted: SECOND_HALF });
+    expect(fake.swarm.unreadyReasons()).toEqual([]);
+    fake.clock.advance(60_000);
+    expect(fake.telemetry.blocks).toBe(0);
+  });
+
+  it('makes do with those that came back, once the others had their time', () => {
+    fake = new FakeSwarm({ rejoinMs: 15_000 });
+    for (const id of ['a', 'c']) fake.join(id, { memoryBytes: HALF_BYTES, hosted: FIRST_HALF });
+    fake.clock.advance(14_000);
+    expect(fake.swarm.chains).toEqual([]);
+    fake.clock.advance(20_000);
+    expect(fake.swarm.unreadyReasons()).toEqual([]);
+  });
+
   it('covers lost blocks again with one move, of the server that others can do without', () => {
     fake = new FakeSwarm();
     const spans = { a: FIRST_HALF, b: SECOND_HALF, c: FIRST_HALF };
