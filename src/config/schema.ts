@@ -104,6 +104,9 @@ const swarm = z.strictObject({
   exclude_seconds: seconds(0, 86_400)
     .default(60)
     .describe('how long a faulty server gets no work; doubles with every further fault'),
+  rejoin_seconds: seconds(0, 3600)
+    .default(15)
+    .describe('after a start, how long servers of a former run may take to join again before others move for them'),
   flap_limit: count(1, 1000)
     .default(5)
     .describe('joins of one server within flap_window_seconds; one that joins more often is left out for a while'),

@@ -127,6 +127,7 @@ export async function startDispatcher(
     rateWindowSeconds: ARRIVAL_WINDOW_MS / 1000,
     lookIntervalMs: config.planner.drift_check_seconds * 1000,
     drainGraceMs: config.limits.grace_period_seconds * 1000,
+    rejoinMs: config.swarm.rejoin_seconds * 1000,
     serverLimit: config.limits.max_servers,
   };
   const jobs = new JobDescriptions(clock, {
