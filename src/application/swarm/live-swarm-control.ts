@@ -12,10 +12,10 @@ import type { Swarm } from './swarm.ts';
 import type { SwarmOptions } from './swarm-parts.ts';
 
 export interface LiveSwarmControlDependencies {
-  readonly swarm: Pick<Swarm, 'askForPlan' | 'drain' | 'arrivalRatePerSecond'>;
+  readonly swarm: Pick<Swarm, 'askForPlan' | 'drain' | 'arrivalRatePerSecond' | 'serviceTimes'>;
   readonly membership: Pick<Membership, 'members'>;
   readonly model: ModelShape;
-  readonly planning: Pick<SwarmOptions, 'placementPolicy' | 'objective' | 'reservedSlots' | 'maxLoad' | 'serviceTimes'>;
+  readonly planning: Pick<SwarmOptions, 'placementPolicy' | 'objective' | 'reservedSlots' | 'maxLoad'>;
   /** What predicts a plan's response time; absent: the bounds alone are told. */
   readonly predictorFor?: (arrivalRatePerSecond: number) => ResponsePredictor;
 }
@@ -46,10 +46,11 @@ export class LiveSwarmControl implements SwarmControl {
     const { membership, swarm, model, planning, predictorFor } = this.#deps;
     const servers = changedServers(membership.members(), change);
     const arrivalRatePerSecond = change.arrivalRatePerSecond ?? swarm.arrivalRatePerSecond();
+    const serviceTimes = swarm.serviceTimes();
     const pinned = servers.filter((server) => server.isPinned && server.hosted !== undefined);
     const result = makePlan({
       model,
-      servers: servers.map((server) => plannableServer(server, planning.serviceTimes)),
+      servers: servers.map((server) => plannableServer(server, serviceTimes)),
       arrivalRatePerSecond,
       maxLoad: planning.maxLoad,
       placementPolicy: planning.placementPolicy,
