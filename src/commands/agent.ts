@@ -144,7 +144,7 @@ async function runAgent(
     const member = membership;
     backend.whenLost(() => member.rejoin());
     membership.start();
-    logger.info({ address, modelId, ...speed }, 'serving');
+    logger.info({ address, modelId, ...speed }, 'listening, joins now');
     await Promise.race([stop.received, failure.promise]);
   } finally {
     stop.release();

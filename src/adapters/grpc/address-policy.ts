@@ -48,7 +48,9 @@ export class AddressPolicy {
     }
     throw new DispatcherError(
       'DSP_JOIN_REFUSED',
-      `address: ${parsed.host} is not the address this server connects from (${own}): advertise that one, or ask the operator to allow it (swarm.server_networks, swarm.server_addresses)`,
+      `address: ${parsed.host} is not the address this server connects from (${own}): advertise that one${
+        isLoopback(host) ? ', as --listen 0.0.0.0:PORT does' : ''
+      }, or ask the operator to allow it (swarm.server_networks, swarm.server_addresses)`,
       { param: 'address' },
     );
   }

@@ -145,8 +145,8 @@ class JoinedServer implements MemberLink {
       throw new DispatcherError(
         'DSP_UNAUTHENTICATED',
         hello.joinToken === ''
-          ? 'join_token: this swarm asks for one: get it from the operator (--join-token)'
-          : 'join_token: it is not one of this swarm',
+          ? 'join_token: this swarm asks for one: get it from the operator (--join-token or DAISYCHAIN_JOIN_TOKEN)'
+          : 'join_token: it is not one of this swarm: ask the operator',
         { param: 'join_token' },
       );
     }

@@ -36,7 +36,7 @@ const REFUSALS = new Map<number, string>([
   [status.INVALID_ARGUMENT, ''],
   [status.FAILED_PRECONDITION, ''],
   [status.PERMISSION_DENIED, ''],
-  [status.UNAUTHENTICATED, ' Give the token that the dispatcher expects with --join-token.'],
+  [status.UNAUTHENTICATED, ''],
   [status.UNIMPLEMENTED, ' Is it the gRPC port of a daisychain dispatcher (50051 by default)?'],
 ]);
 

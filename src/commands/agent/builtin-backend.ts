@@ -3,6 +3,7 @@ import { startBlockService } from '../../adapters/block-service/server.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../adapters/wire/address.ts';
 import { createBlockHost } from '../../block-server/create-block-host.ts';
 import type { DispatcherError } from '../../domain/shared/errors.ts';
+import { UsageError } from '../command-io.ts';
 import type { AgentBackend } from './agent-backend.ts';
 
 export interface BuiltinBackendOptions {
@@ -20,6 +21,10 @@ export async function openBuiltinBackend(options: BuiltinBackendOptions): Promis
   const { modelPath, memoryBytes, threads, listen, advertise, logger, onFailure } = options;
   const host = await createBlockHost({ modelPath, memoryBytes, threads, onFailure });
   try {
+    if (memoryBytes < host.blockBytes)
+      throw new UsageError(
+        `--memory-bytes: ${memoryBytes} bytes hold no block of ${host.modelId}: each takes ${host.blockBytes}, and its cache more`,
+      );
     const service = await startBlockService({ host, listen, logger });
     const bound = parseHostPort(service.address) ?? listen;
     return {
