@@ -27,6 +27,13 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** When the next timer is due, or undefined. */
+  get nextTimerMs(): number | undefined {
+    let next: number | undefined;
+    for (const { atMs } of this.#timers) if (next === undefined || atMs < next) next = atMs;
+    return next;
+  }
+
   /** Moves on by `ms`, firing every timer that comes due on the way. */
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;

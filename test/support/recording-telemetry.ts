@@ -1,8 +1,9 @@
-import type { FinishedRequest, Telemetry } from '../../src/application/ports/telemetry.ts';
+import type { FailoverOutcome, FinishedRequest, Telemetry } from '../../src/application/ports/telemetry.ts';
 
 /** Keeps what was reported of requests; the rest is let go. */
 export class RecordingTelemetry implements Telemetry {
   readonly finished: FinishedRequest[] = [];
+  readonly failovers: FailoverOutcome[] = [];
   /** Blocks that servers were told to load. */
   blocks = 0;
 
@@ -13,7 +14,9 @@ export class RecordingTelemetry implements Telemetry {
   waitEnded(): void {}
   planMade(): void {}
   hopObserved(): void {}
-  failoverEnded(): void {}
+  failoverEnded(outcome: FailoverOutcome): void {
+    this.failovers.push(outcome);
+  }
   serverJoined(): void {}
   serverLost(): void {}
   blocksMoved(blocks: number): void {
