@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SwarmHarness } from '../support/swarm-harness.ts';
+import { blockServiceTarget } from './block-service-target.ts';
 import { configTargets } from './config-target.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import { grpcTargets } from './grpc-target.ts';
@@ -34,7 +35,7 @@ const PATIENCE_MS = 15_000;
 
 /**
  * Throws random inputs at every front of two running dispatchers (one whose chains must keep serving,
- * one that hostile servers may upset) and at the configuration. Afterwards nothing may be held:
+ * one that hostile servers may upset), at a block server, and at the configuration. Afterwards nothing may be held:
  * no slot, no lease, no session, no member, no handle.
  */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
@@ -59,20 +60,21 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const server = await serving.addServer('real');
   await until(async () => (await serving.get('/readyz')).ok, 'the swarm never served');
   const http = httpTargets(serving.dispatcher.httpUrl);
+  const blocks = await blockServiceTarget();
   const grpc = grpcTargets(serving.dispatcher.grpcAddress, upset.dispatcher.grpcAddress);
   try {
-    const targets = [...http.targets, ...grpc.targets, ...configTargets(folder)];
+    const targets = [...http.targets, ...grpc.targets, blocks.target, ...configTargets(folder)];
     const counts = await throwInputs(targets, options, note, onProgress);
     http.close();
     grpc.close();
-    for (const problem of await leaks(serving, upset, server.host)) note(problem);
+    for (const problem of await leaks(serving, upset, [server.host, blocks.host])) note(problem);
     const completedRequests = await serving.metric('daisychain_requests_total{outcome="completed"');
     onProgress(`${completedRequests} requests became text`);
     return { counts, problems, completedRequests };
   } finally {
     http.close();
     grpc.close();
-    await Promise.all([serving.stop(), upset.stop()]);
+    await Promise.all([serving.stop(), upset.stop(), blocks.close()]);
     rmSync(folder, { recursive: true, force: true });
     process.off('uncaughtException', onStray);
     process.off('unhandledRejection', onStray);
@@ -117,13 +119,13 @@ async function throwInputs(
 async function leaks(
   serving: SwarmHarness,
   upset: SwarmHarness,
-  host: { usage(): { readonly sessions: number } },
+  hosts: readonly { usage(): { readonly sessions: number } }[],
 ): Promise<string[]> {
   const held = async (): Promise<Record<string, number>> => ({
     'slots in use': await serving.metric('daisychain_chain_slots_in_use'),
     'waiting requests': await serving.metric('daisychain_queue_length'),
     'running requests': await serving.metric('vllm:num_requests_running'),
-    'sessions at the server': host.usage().sessions,
+    'sessions at servers': hosts.reduce((sum, host) => sum + host.usage().sessions, 0),
     'members of the upset swarm': Object.keys(await upset.servers()).length,
     'servers lost': 1 - Object.keys(await serving.servers()).length,
   });
