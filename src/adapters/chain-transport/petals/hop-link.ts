@@ -70,6 +70,7 @@ class PetalsHopLink implements HopLink {
   #emptyAnswersDue = 1;
   #isPushed = false;
   #isOpen = false;
+  #hasFailed = false;
   #isOver = false;
   #lastHeardMs = performance.now();
 
@@ -293,6 +294,7 @@ class PetalsHopLink implements HopLink {
   #fail(code: ErrorCode, problem: string, cause?: unknown): void {
     if (this.#isOver) return;
     const { serverId } = this.#hop;
+    this.#hasFailed = true;
     this.#listener.failed(new DispatcherError(code, `Server ${serverId}: ${problem}.`, { serverId, cause }));
   }
 
@@ -302,7 +304,7 @@ class PetalsHopLink implements HopLink {
     this.#stream = undefined;
     if (stream === undefined) return;
     const reset = (): void => stream.abort(new Error('the session is over'));
-    if (this.#owed.length > 0 || !this.#isOpen || stream.status !== 'open') {
+    if (this.#hasFailed || this.#owed.length > 0 || !this.#isOpen || stream.status !== 'open') {
       reset();
       return;
     }
