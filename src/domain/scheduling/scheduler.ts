@@ -213,19 +213,14 @@ export class Scheduler {
 
   /** Time has passed: jobs whose deadline is over leave the queue, and those that they held back may start. */
   advance(nowMs: number): readonly SchedulingEffect[] {
-    const first = this.#queue.firstToExpire();
-    return first === undefined || first.deadlineMs > nowMs ? NOTHING : this.#startWaiting(nowMs);
+    return this.#queue.overdue(nowMs) === undefined ? NOTHING : this.#startWaiting(nowMs);
   }
 
   #expire(nowMs: number): readonly SchedulingEffect[] {
     let effects: SchedulingEffect[] | undefined;
-    for (
-      let first = this.#queue.firstToExpire();
-      first !== undefined && first.deadlineMs <= nowMs;
-      first = this.#queue.firstToExpire()
-    ) {
-      const { job, arrivedMs } = first.waiting;
-      this.#drop(first.waiting);
+    for (let late = this.#queue.overdue(nowMs); late !== undefined; late = this.#queue.overdue(nowMs)) {
+      const { job, arrivedMs } = late;
+      this.#drop(late);
       this.counts.expired += 1;
       effects ??= [];
       effects.push({ kind: 'expired', jobId: job.id, queuedMs: nowMs - arrivedMs });
@@ -246,7 +241,7 @@ export class Scheduler {
 
   /** When `advance` has something to do next, or undefined. */
   nextDeadlineMs(): number | undefined {
-    return this.#queue.firstToExpire()?.deadlineMs;
+    return this.#queue.nextDeadlineMs();
   }
 
   /** Epoch in which a running job started. */

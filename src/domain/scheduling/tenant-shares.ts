@@ -79,11 +79,12 @@ export class TenantShares {
 
   #take(waiting: WaitingJob, hasStarted: boolean): void {
     const tenant = this.#tenant(waiting.job.tenant ?? '');
-    this.#backlogged.remove(tenant);
     tenant.order.remove(waiting, hasStarted);
     this.#length -= 1;
+    const isAlone = this.#backlogged.size === 1 && tenant.order.length > 0;
+    if (!isAlone) this.#backlogged.remove(tenant);
     if (hasStarted) tenant.key += waiting.tokens / tenant.weight;
-    if (tenant.order.length > 0) this.#backlogged.push(tenant);
+    if (!isAlone && tenant.order.length > 0) this.#backlogged.push(tenant);
     if (this.#length === 0) this.#forgetAll();
     else if (this.#tenants.size - this.#backlogged.size > MAX_IDLE_TENANTS) this.#forgetIdle();
   }

@@ -116,10 +116,15 @@ export class WaitingQueue {
     return this.#byReservation.peek()?.waiting;
   }
 
-  /** Whose deadline is the first. */
-  firstToExpire(): { readonly waiting: WaitingJob; readonly deadlineMs: number } | undefined {
-    const place = this.#deadlines.peek();
-    return place === undefined ? undefined : { waiting: place.waiting, deadlineMs: place.key };
+  /** The first deadline of all, or undefined. */
+  nextDeadlineMs(): number | undefined {
+    return this.#deadlines.peek()?.key;
+  }
+
+  /** Whose deadline is over, the first of them. */
+  overdue(nowMs: number): WaitingJob | undefined {
+    const first = this.#deadlines.peek();
+    return first === undefined || first.key > nowMs ? undefined : first.waiting;
   }
 
   /** A job leaves without having started. */
