@@ -4,6 +4,7 @@ import type { FeasiblePlan, PlanningResult } from '../../domain/model/plan.ts';
 import type { Span } from '../../domain/model/span.ts';
 import { makePlan } from '../../domain/planning/make-plan.ts';
 import { decideReplan } from '../../domain/planning/replan-decision.ts';
+import { makeRoomiestPlan } from '../../domain/planning/roomiest-plan.ts';
 import { plannableServer, type ServiceTimeTerms } from './member-state.ts';
 import type { PlanDecision, SwarmDependencies, SwarmOptions } from './swarm-parts.ts';
 
@@ -52,7 +53,7 @@ export function planMembers(input: PlanningInput): PlanningRound {
     reservedSlots: options.reservedSlots,
     pinnedSpans: pinned,
   };
-  const wanted = makePlan(snapshot);
+  const wanted = makeRoomiestPlan(snapshot);
   if (wanted.kind === 'infeasible') return { result: wanted, decision: undefined, moves: [] };
   const decision = decideReplan({
     model,
