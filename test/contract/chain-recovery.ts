@@ -44,10 +44,14 @@ function failsAfter(steps: number): (output: Float32Array) => Float32Array {
   };
 }
 
-/** What a session with recovery promises, for every implementation. The hosts' outputs depend on all that they were fed. */
+/**
+ * What a session with recovery promises, for every implementation. The hosts' outputs depend on all that they were fed.
+ * @param randomRounds sessions in which anything may break; fewer where a rig takes long to start
+ */
 export function describeChainRecovery(
   name: string,
   startRig: (hosts: readonly MemoryBlockHost[]) => Promise<ChainTransportRig>,
+  randomRounds = 25,
 ): void {
   describe(`recovery of a session over ${name}`, () => {
     let rig: ChainTransportRig;
@@ -314,7 +318,7 @@ export function describeChainRecovery(
     it('gives the answers of an undisturbed run whatever breaks whenever', async () => {
       const seed = Number(process.env['TEST_SEED'] ?? 7);
       const rng = createRng(seed, 'recovery');
-      for (let round = 0; round < 25; round += 1) {
+      for (let round = 0; round < randomRounds; round += 1) {
         const chunks = Array.from({ length: 1 + Math.floor(rng.next() * 5) }, () => 1 + Math.floor(rng.next() * 9));
         const singles = Math.floor(rng.next() * 8);
         const expected = await undisturbed([A, B, C], chunks, singles);
@@ -338,7 +342,7 @@ export function describeChainRecovery(
         expect(await run(chunks, singles), `seed ${seed}, round ${round}`).toEqual(expected);
         await repairing;
         await freed();
-        if (round < 24) await rig.close();
+        if (round < randomRounds - 1) await rig.close();
       }
     });
 

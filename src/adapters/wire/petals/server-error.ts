@@ -8,7 +8,7 @@ const KNOWN_TEXTS: readonly (readonly [pattern: RegExp, code: ErrorCode])[] = [
   [/does not serve /, 'DSP_SPAN_NOT_HOSTED'],
   // A handler that is shutting down has lost its blocks already.
   [/KeyError/, 'DSP_SPAN_NOT_HOSTED'],
-  [/Could not allocate \d+|AllocationFailed|out of memory/i, 'DSP_CACHE_FULL'],
+  [/Could not allocate \d+|AllocationFailed/, 'DSP_CACHE_FULL'],
   [/Cannot allocate KV cache for \d+ tokens/, 'DSP_CONTEXT_TOO_LONG'],
   [/Maximum length exceeded/, 'DSP_CONTEXT_TOO_LONG'],
   [/TimeoutError|CancelledError|P2PDaemonError|protocols? not supported|handler.* unavailable/i, 'DSP_SERVER_LOST'],
