@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { createLogger } from '../adapters/observability/logger.ts';
 import type { ClosableTracer } from '../adapters/observability/otlp-tracer.ts';
+import { HASHED_KEY } from '../application/access/key-ring.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { openLanguageModel } from '../language-model/open-language-model.ts';
@@ -46,6 +47,10 @@ export function buildServeCommand(io: CommandIo): Command {
 async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
   const servers = embeddedServers(flags.embeddedSwarm);
   const config = loadConfig({ file: flags.config, env: io.env, flags });
+  if (servers > 0 && config.security.join_tokens.length > 0 && plainJoinToken(config) === undefined)
+    throw new UsageError(
+      'security.join_tokens: the servers of --embedded-swarm need one to show: give one of them as it is, not as a digest',
+    );
   if (servers > 0 && config.grpc.tls_cert_file !== undefined)
     throw new UsageError(
       'grpc.tls_cert_file: the servers of --embedded-swarm join without TLS: start agents with --tls-ca instead',
@@ -116,10 +121,14 @@ function embed(
     dispatcherAddress: dispatcher.grpcAddress.replace(/^(0\.0\.0\.0|::):/, '127.0.0.1:'),
     model: modelPath,
     logLevel: 'warn',
-    joinToken: config.security.join_tokens[0],
+    joinToken: plainJoinToken(config),
     env: io.env,
     onExit: (serverId, code, signal) => log.warn({ serverId, code, signal }, 'embedded server ended'),
   });
+}
+
+function plainJoinToken(config: Config): string | undefined {
+  return config.security.join_tokens.find((token) => !HASHED_KEY.test(token));
 }
 
 function addresses(dispatcher: RunningDispatcher): string {

@@ -16,7 +16,6 @@ const host = () =>
     .min(1)
     .max(255)
     .regex(/^[A-Za-z0-9._:-]+$/, 'must be a host name or an IP address');
-const secrets = () => z.array(z.string().min(16).max(256)).max(1000);
 const keys = () =>
   z
     .array(
@@ -263,8 +262,9 @@ const limits = z.strictObject({
 });
 
 const security = z.strictObject({
-  join_tokens: secrets().default([]).meta({
-    description: 'tokens, at least 16 characters each, one of which a joining server must show',
+  join_tokens: keys().default([]).meta({
+    description:
+      'tokens, at least 16 characters each, or sha256:DIGEST of one, one of which a joining server must show',
     writeOnly: true,
   }),
   api_keys: keys().default([]).meta({

@@ -1,9 +1,30 @@
+import { createHash } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Message, validHello } from '../support/registering-client.ts';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
 const SOON = { timeout: 4_000, interval: 20 };
+
+describe('a dispatcher that asks for a join token', () => {
+  it('takes the token whose digest it was given, and nothing else', async () => {
+    const token = 'a-token-for-servers-only';
+    const digest = createHash('sha256').update(token).digest('hex');
+    const swarm = await SwarmHarness.start({ 'security.join_tokens': `sha256:${digest}` });
+    try {
+      for (const joinToken of ['', 'another-token-altogether', `sha256:${digest}`]) {
+        const refused = swarm.registeringClient();
+        refused.send(validHello('stranger', { joinToken }));
+        await expect.poll(() => refused.ended?.code, SOON).toBe(status.UNAUTHENTICATED);
+      }
+      const welcome = swarm.registeringClient();
+      welcome.send(validHello('friend', { joinToken: token }));
+      await expect.poll(() => welcome.received[0]?.['welcome'], SOON).toBeTruthy();
+    } finally {
+      await swarm.stop();
+    }
+  });
+});
 
 describe('a server that registers with a client of its own, made from the .proto files alone', () => {
   let swarm: SwarmHarness;

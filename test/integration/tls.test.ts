@@ -1,5 +1,6 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -70,7 +71,13 @@ describe('a dispatcher with certificates', () => {
     new Promise((resolve, reject) => {
       const { hostname, port } = new URL(address.includes('//') ? address : `https://${address}`);
       const socket: TLSSocket = connect(
-        { host: hostname, port: Number(port), ca: pem('authority'), ALPNProtocols: ['h2', 'http/1.1'], ...identity('server') },
+        {
+          host: hostname,
+          port: Number(port),
+          ca: pem('authority'),
+          ALPNProtocols: ['h2', 'http/1.1'],
+          ...identity('server'),
+        },
         () => {
           resolve(String(socket.getPeerCertificate().subject.CN));
           socket.end();
@@ -136,6 +143,33 @@ describe('a dispatcher with certificates', () => {
     metadata.set('authorization', 'Bearer first-key-of-acme');
     expect(await release(metadata)).toMatchObject({ code: 5 });
     client.close();
+  });
+
+  it('survives bytes that are no TLS, and greetings that stop half-way', async () => {
+    const { httpUrl, grpcAddress } = swarm.dispatcher;
+    const ports = [new URL(httpUrl).port, new URL(`http://${grpcAddress}`).port].map(Number);
+    const greetings = [
+      'GET / HTTP/1.1\r\nhost: x\r\n\r\n',
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      Buffer.from('16030100a5010000a1', 'hex'),
+      Buffer.from(Array.from({ length: 2_000 }, (_, i) => (i * 37 + 11) % 256)),
+    ];
+    await Promise.all(
+      ports.flatMap((port) =>
+        greetings.map(
+          (bytes) =>
+            new Promise<void>((resolve) => {
+              const socket = connectPlain(port, '127.0.0.1', () => socket.write(bytes));
+              socket.setTimeout(100, () => socket.destroy());
+              socket.on('error', () => undefined);
+              socket.resume();
+              socket.on('close', () => resolve());
+            }),
+        ),
+      ),
+    );
+    expect(await ask('first-key-of-acme')).toBe(200);
+    expect(await shown(grpcAddress)).toBe('dispatcher');
   });
 
   it('takes new keys and certificates while connections stay open, and keeps the old ones when the new are wrong', async () => {

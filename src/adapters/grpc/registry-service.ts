@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { KeyRing } from '../../application/access/key-ring.ts';
 import type { Clock } from '../../application/ports/clock.ts';
 import type { MemberLink } from '../../application/ports/member-link.ts';
 import {
@@ -34,7 +34,7 @@ export interface RegistryServiceOptions {
   readonly leaseSeconds: number;
   readonly dispatcherId: string;
   /** One of which a server must show; empty: no token is needed. */
-  readonly joinTokens: readonly string[];
+  readonly joinTokens: Pick<KeyRing, 'isEmpty' | 'has'>;
   /** Streams that have not said who they are yet, at once. */
   readonly maxAnonymousStreams: number;
 }
@@ -52,7 +52,6 @@ export function registryHandlers(
   deps: RegistryServiceDependencies,
   options: RegistryServiceOptions,
 ): SwarmRegistryHandlers {
-  const tokenDigests = new Set(options.joinTokens.map(digestOf));
   let anonymous = 0;
   return {
     Join: (stream) => {
@@ -61,7 +60,7 @@ export function registryHandlers(
         return;
       }
       anonymous += 1;
-      new JoinedServer(stream, deps, options, tokenDigests, () => {
+      new JoinedServer(stream, deps, options, () => {
         anonymous -= 1;
       });
     },
@@ -73,7 +72,6 @@ class JoinedServer implements MemberLink {
   readonly #stream: JoinStream;
   readonly #deps: RegistryServiceDependencies;
   readonly #options: RegistryServiceOptions;
-  readonly #tokenDigests: ReadonlySet<string>;
   readonly #onKnown: () => void;
   #cancelHelloTimer: () => void;
   #identity: { readonly serverId: string; readonly incarnation: number } | undefined;
@@ -87,13 +85,11 @@ class JoinedServer implements MemberLink {
     stream: JoinStream,
     deps: RegistryServiceDependencies,
     options: RegistryServiceOptions,
-    tokenDigests: ReadonlySet<string>,
     onKnown: () => void,
   ) {
     this.#stream = stream;
     this.#deps = deps;
     this.#options = options;
-    this.#tokenDigests = tokenDigests;
     this.#onKnown = onKnown;
     this.#cancelHelloTimer = deps.clock.setTimer(HELLO_TIMEOUT_MS, () =>
       this.end(new DispatcherError('DSP_INVALID_ARGUMENT', 'hello: did not arrive: it must be the first message')),
@@ -141,7 +137,7 @@ class JoinedServer implements MemberLink {
     const hello = message.hello;
     if (!hello)
       throw new DispatcherError('DSP_INVALID_ARGUMENT', 'hello: must be the first message', { param: 'hello' });
-    if (this.#tokenDigests.size > 0 && !this.#tokenDigests.has(digestOf(hello.joinToken))) {
+    if (!this.#options.joinTokens.isEmpty && !this.#options.joinTokens.has(hello.joinToken)) {
       throw new DispatcherError(
         'DSP_UNAUTHENTICATED',
         hello.joinToken === ''
@@ -269,8 +265,4 @@ function rawSpeeds(performance: Performance__Output): RawSpeeds {
 /** A peer's words, fit for a log line. */
 function printable(text: string): string {
   return text.slice(0, 300).replaceAll(/\p{C}/gu, ' ');
-}
-
-function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
 }

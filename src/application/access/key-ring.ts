@@ -46,6 +46,10 @@ export class KeyRing {
     this.#grants = this.#index(entries);
   }
 
+  has(key: string): boolean {
+    return this.find(key) !== undefined;
+  }
+
   /** @returns undefined: the key is not one of these */
   find(key: string): KeyGrant | undefined {
     return this.#grants.get(this.#blind(createHash('sha256').update(key).digest()));

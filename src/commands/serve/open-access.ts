@@ -1,11 +1,13 @@
 import type { AccessKeys } from '../../application/access/access-keys.ts';
-import { type KeyEntry, KeyRing } from '../../application/access/key-ring.ts';
+import { type KeyEntry, type KeyGrant, KeyRing } from '../../application/access/key-ring.ts';
 import { readKeysFile } from '../../config/keys-file.ts';
 import type { Config } from '../../config/schema.ts';
 
 /** The keys of the configuration and of its keys file, which may change while the dispatcher runs. */
 export interface ReloadableAccess {
   readonly keys: AccessKeys;
+  /** For servers. */
+  readonly joinTokens: KeyRing;
   /**
    * Reads `security.keys_file` again; the other keys stay. Nothing changes when it is not valid.
    * @throws ConfigError
@@ -13,25 +15,19 @@ export interface ReloadableAccess {
   reload(): void;
 }
 
+/** What the operator's own keys allow: everything that their door is for. */
+const FREE: KeyGrant = { tenant: undefined, maxPriority: 'high', limits: undefined, mayObserve: true };
+
 /** @throws ConfigError: the keys file cannot be used */
 export function openAccess(security: Config['security']): ReloadableAccess {
   const clients = new KeyRing(clientKeys(security));
-  const operators = new KeyRing(
-    security.admin_keys.map((key) => ({
-      key,
-      grant: { tenant: undefined, maxPriority: 'high', limits: undefined, mayObserve: true },
-    })),
-  );
-  return { keys: { clients, operators }, reload: () => clients.replace(clientKeys(security)) };
+  const operators = new KeyRing(security.admin_keys.map((key) => ({ key, grant: FREE })));
+  const joinTokens = new KeyRing(security.join_tokens.map((key) => ({ key, grant: FREE })));
+  return { keys: { clients, operators }, joinTokens, reload: () => clients.replace(clientKeys(security)) };
 }
 
 function clientKeys(security: Config['security']): readonly KeyEntry[] {
-  const own = security.api_keys.map(
-    (key): KeyEntry => ({
-      key,
-      grant: { tenant: undefined, maxPriority: 'high', limits: undefined, mayObserve: true },
-    }),
-  );
+  const own = security.api_keys.map((key): KeyEntry => ({ key, grant: FREE }));
   if (security.keys_file === undefined) return own;
   const listed = readKeysFile(security.keys_file).map((given): KeyEntry => {
     const { maxConcurrency, requestsPerMinute, tokensPerMinute } = given;

@@ -20,7 +20,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Membership } from '../../domain/membership/membership.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { readTlsFiles } from '../tls-files.ts';
-import { openAccess } from './open-access.ts';
+import { openAccess, type ReloadableAccess } from './open-access.ts';
 
 /** What stands behind the fronts. */
 export interface FrontParts {
@@ -55,7 +55,7 @@ export function openFronts(config: Config, parts: FrontParts, log: Logger): Fron
   const access = openAccess(config.security);
   const { httpTls, grpcTls } = readCertificates(config);
   const grpcCredentials = grpcTls && new ReloadableCredentials(grpcTls);
-  const grpc = buildGrpcFront(config, parts, access.keys.clients, grpcCredentials, log);
+  const grpc = buildGrpcFront(config, parts, access, grpcCredentials, log);
   const http = buildHttpServer({
     inference: parts.inference,
     metrics: parts.metrics,
@@ -118,7 +118,7 @@ function readCertificates({ http, grpc }: Config) {
 function buildGrpcFront(
   config: Config,
   parts: FrontParts,
-  clientKeys: ReturnType<typeof openAccess>['keys']['clients'],
+  access: ReloadableAccess,
   tls: ReloadableCredentials | undefined,
   log: Logger,
 ): GrpcServer {
@@ -140,7 +140,7 @@ function buildGrpcFront(
       leases: parts.leases,
       newId: newRandomId,
       newSeed: () => Math.floor(Math.random() * 2 ** 32),
-      clientKeys,
+      clientKeys: access.keys.clients,
       logFailure: (error) => log.error({ err: error, component: 'grpc' }, 'call failed'),
     },
     {
@@ -150,7 +150,7 @@ function buildGrpcFront(
         heartbeatIntervalSeconds: config.swarm.heartbeat_interval_seconds,
         leaseSeconds: config.swarm.lease_seconds,
         dispatcherId: newRandomId(),
-        joinTokens: config.security.join_tokens,
+        joinTokens: access.joinTokens,
         maxAnonymousStreams: config.limits.max_servers,
       },
       credentials: tls?.credentials ?? ServerCredentials.createInsecure(),
