@@ -80,12 +80,6 @@ const contestantSchema = z
     if (contestant.policy !== 'jffc' && (contestant.cache !== 'slots' || contestant.order !== 'fifo')) {
       refuse(contestant.cache === 'slots' ? 'order' : 'cache', 'goes with policy jffc only');
     }
-    if (
-      contestant.service_model === 'shared-compute' &&
-      (contestant.cache !== 'slots' || contestant.order !== 'fifo')
-    ) {
-      refuse(contestant.cache === 'slots' ? 'order' : 'cache', 'goes with service_model independent only');
-    }
     if (contestant.service_model === 'shared-compute' && contestant.policy !== 'jffc') {
       refuse('policy', 'must be jffc with service_model shared-compute');
     }
@@ -139,6 +133,9 @@ function contradiction(
   const slow = swarm.servers.find((server) => !swarm.speeds.has(server.id));
   if (contestant.service_model === 'shared-compute' && slow !== undefined) {
     return `service_model: shared-compute needs speeds of every server, and "${slow.id}" gives service times`;
+  }
+  if (contestant.cache === 'chain-tokens' && contestant.service_model === 'shared-compute') {
+    return 'cache: chain-tokens tells servers apart by chain; use slots or tokens with service_model shared-compute';
   }
   if (contestant.cache !== 'slots' && swarm.sessionTokens === undefined) {
     return `cache: ${contestant.cache} needs model.cache_bytes_per_token_per_block and model.session_tokens`;

@@ -108,7 +108,8 @@ function replay(contest: Contest, contestant: Contestant, planned: FeasiblePlan)
   if (serviceModel === 'shared-compute') {
     invariant(policy === 'jffc', 'shared compute is simulated under JFFC');
     const meanTokens = knownTokens(contest);
-    return simulateSharedCompute({ ...contest, chains: plan.chains, meanTokens, prefillChunkTokens });
+    const scheduling = tokenScheduling(contest, contestant, plan);
+    return simulateSharedCompute({ ...contest, ...scheduling, meanTokens, prefillChunkTokens });
   }
   if (policy === 'ws-rr') {
     const swarm = indexSwarm(contest.model, contest.servers, contest.pinnedSpans);

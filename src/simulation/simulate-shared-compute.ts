@@ -6,6 +6,7 @@ import { Scheduler } from '../domain/scheduling/scheduler.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { EventQueue } from './event-queue.ts';
 import type { JobRecords } from './job-records.ts';
+import type { IndependentSimulation } from './simulate-independent.ts';
 import type { SimulatedJobs } from './workloads.ts';
 
 export interface SharedComputeSimulation {
@@ -21,6 +22,10 @@ export interface SharedComputeSimulation {
   readonly prefillChunkTokens?: number | undefined;
   /** Jobs that may wait; default: all of them. */
   readonly queueLimit?: number;
+  /** How the scheduler gives cache and orders its queue; default: the paper's way. */
+  readonly scheduling?: IndependentSimulation['scheduling'];
+  readonly serverCacheBytes?: IndependentSimulation['serverCacheBytes'];
+  readonly describeJob?: IndependentSimulation['describeJob'];
 }
 
 /** At equal times a slot is freed before a step arrives anywhere. */
@@ -93,8 +98,9 @@ class SharedComputeRun {
   constructor(simulation: SharedComputeSimulation) {
     const { chains, jobs, speeds } = simulation;
     this.#simulation = simulation;
-    this.#scheduler = new Scheduler({ queueLimit: simulation.queueLimit ?? jobs.count });
-    this.#scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map() }, 0);
+    const { serverCacheBytes = new Map() } = simulation;
+    this.#scheduler = new Scheduler({ queueLimit: simulation.queueLimit ?? jobs.count, ...simulation.scheduling });
+    this.#scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map(), serverCacheBytes }, 0);
     this.#chainPosition = new Map(chains.map((chain, k) => [chain.id, k]));
     const serverPosition = new Map<string, number>();
     this.#hops = chains.map((chain) =>
@@ -128,7 +134,13 @@ class SharedComputeRun {
 
   arrive(job: number, now: number): void {
     this.#advance(now);
-    this.#start(this.#scheduler.arrive({ id: String(job), deadlineMs: undefined }, 1000 * now), now);
+    this.#start(
+      this.#scheduler.arrive(
+        { id: String(job), deadlineMs: undefined, ...this.#simulation.describeJob?.(job) },
+        1000 * now,
+      ),
+      now,
+    );
   }
 
   finish(): JobRecords {
