@@ -107,7 +107,7 @@ describe('repairing coverage', () => {
     (swarm, reservedSlots) => {
       const fewest = [0, 1, 2, 3].find((moves) => canCoverWith(swarm, swarm.current, moves));
       fc.pre(fewest !== 0);
-      const repaired = repairCoverage(swarm, swarm.current, reservedSlots, new TrialBudget(100));
+      const repaired = repairCoverage(swarm, swarm.current, reservedSlots, new TrialBudget(100))?.placement;
       expect(repaired !== undefined).toBe(fewest !== undefined);
       if (repaired === undefined) return;
       expect(movesBetween(swarm.current, repaired)).toBe(fewest);

@@ -18,9 +18,14 @@ const POSITIONS = 12;
 const MAX_IMPROVING_MOVES = 2;
 const MOVABLE_SERVERS = 8;
 
-interface Candidate {
+/** A placement with what it promises. */
+export interface JudgedPlacement {
   readonly placement: Placement;
   readonly outlook: PlacementOutlook;
+}
+
+export function judge(demand: SwarmDemand, placement: Placement): JudgedPlacement {
+  return { placement, outlook: placementOutlook(demand, placement) };
 }
 
 /** How many more placements may be judged: each costs a run of GCA. */
@@ -46,16 +51,16 @@ export class TrialBudget {
  */
 export function placeIdleServers(
   demand: SwarmDemand,
-  current: Placement,
+  current: JudgedPlacement,
   reservedSlots: number,
   budget: TrialBudget,
-): Placement {
-  let best: Candidate = { placement: current, outlook: placementOutlook(demand, current) };
-  const hosting = new Set(current.map((span) => span.serverId));
+): JudgedPlacement {
+  let best = current;
+  const hosting = new Set(current.placement.map((span) => span.serverId));
   const idle = demand.servers.filter((server) => !hosting.has(server.id) && !demand.pinned.has(server.id));
   for (const server of idle.sort((a, b) => b.memoryBytes - a.memoryBytes))
     best = bestPosition(demand, best, server, reservedSlots, budget) ?? best;
-  return best.placement;
+  return best;
 }
 
 /**
@@ -67,14 +72,14 @@ export function repairCoverage(
   current: Placement,
   reservedSlots: number,
   budget: TrialBudget,
-): Placement | undefined {
-  let best: Candidate | undefined;
+): JudgedPlacement | undefined {
+  let best: JudgedPlacement | undefined;
   for (const placement of findRepairs(demand, current, reservedSlots)) {
     if (best !== undefined && !budget.take()) break;
-    const outlook = placementOutlook(demand, placement);
-    if (best === undefined || isBetterOutlook(outlook, best.outlook)) best = { placement, outlook };
+    const judged = judge(demand, placement);
+    if (best === undefined || isBetterOutlook(judged.outlook, best.outlook)) best = judged;
   }
-  return best?.placement;
+  return best;
 }
 
 /**
@@ -83,24 +88,24 @@ export function repairCoverage(
  */
 export function improveByMoves(
   demand: SwarmDemand,
-  current: Placement,
+  current: JudgedPlacement,
   reservedSlots: number,
   budget: TrialBudget,
-): readonly Placement[] {
-  let best: Candidate = { placement: current, outlook: placementOutlook(demand, current) };
-  const improved: Placement[] = [];
+): readonly JudgedPlacement[] {
+  let best = current;
+  const improved: JudgedPlacement[] = [];
   for (let moves = 0; moves < MAX_IMPROVING_MOVES; moves += 1) {
     const base = best;
     for (const server of dispensableServers(demand, base))
       best = bestPosition(demand, best, server, reservedSlots, budget, base.placement) ?? best;
     if (best === base) break;
-    improved.push(best.placement);
+    improved.push(best);
   }
   return improved;
 }
 
 /** Servers whose blocks others host too, those with the least work first. */
-function dispensableServers(demand: SwarmDemand, { placement, outlook }: Candidate): readonly Server[] {
+function dispensableServers(demand: SwarmDemand, { placement, outlook }: JudgedPlacement): readonly Server[] {
   const coverage = blockCoverage(demand.model.blockCount, placement);
   const spans = new Map(placement.map((span) => [span.serverId, span]));
   const work = new Map<string, number>();
@@ -122,16 +127,16 @@ function dispensableServers(demand: SwarmDemand, { placement, outlook }: Candida
 /** The best of one server's promising positions over `base`, where it is better than `toBeat`. */
 function bestPosition(
   demand: SwarmDemand,
-  toBeat: Candidate,
+  toBeat: JudgedPlacement,
   server: Server,
   reservedSlots: number,
   budget: TrialBudget,
   base: Placement = toBeat.placement,
-): Candidate | undefined {
+): JudgedPlacement | undefined {
   const blockCount = blocksThatFit(demand.model, server, reservedSlots) || blocksThatFit(demand.model, server, 1);
   if (blockCount === 0) return undefined;
   const others = base.filter((span) => span.serverId !== server.id);
-  let best: Candidate | undefined;
+  let best: JudgedPlacement | undefined;
   for (const firstBlock of promisingPositions(demand, others, blockCount, POSITIONS)) {
     if (!budget.take()) break;
     const placement = inServerOrder(demand, [...others, { serverId: server.id, firstBlock, blockCount }]);

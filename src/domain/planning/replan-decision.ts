@@ -1,6 +1,13 @@
 import type { PlacedSpan, Placement } from '../model/placement.ts';
 import { isSameSpan } from '../model/span.ts';
-import { improveByMoves, placeIdleServers, repairCoverage, TrialBudget } from './incremental-placement.ts';
+import {
+  improveByMoves,
+  type JudgedPlacement,
+  judge,
+  placeIdleServers,
+  repairCoverage,
+  TrialBudget,
+} from './incremental-placement.ts';
 import { type PlacementOutlook, placementOutlook, type SwarmDemand } from './placement-outlook.ts';
 import { canRollOut } from './rollout-wave.ts';
 
@@ -32,6 +39,8 @@ export type ReplanDecision =
       readonly displaced: number;
       /** Seconds of response time saved over the horizon, summed over its requests; infinite for lost coverage. */
       readonly gainSeconds: number;
+      /** Until the slowest of the moved servers has loaded. */
+      readonly loadSeconds: number;
       /** Seconds of response time lost while servers load, summed over its requests. */
       readonly costSeconds: number;
     };
@@ -43,7 +52,7 @@ const TOLERANCE = 0.02;
 const MAX_TRIALS = 200;
 
 /** In very large swarms fewer, since each trial takes longer: servers times trials. */
-const MAX_TRIAL_SERVERS = 120_000;
+const MAX_TRIAL_SERVERS = 80_000;
 
 /**
  * Whether a changed swarm is worth a changed placement, and which. Weighed are: what is there, with
@@ -59,18 +68,19 @@ const MAX_TRIAL_SERVERS = 120_000;
 export function decideReplan(input: ReplanInput): ReplanDecision {
   const kept = placementOutlook(input, input.current);
   const budget = new TrialBudget(Math.min(MAX_TRIALS, Math.floor(MAX_TRIAL_SERVERS / (input.servers.length + 1))));
-  const placements = candidatePlacements(input, kept, budget);
+  const changes = candidatePlacements(input, kept, budget)
+    .map((candidate) => assess(input, kept, candidate))
+    .filter((change) => change.moves.length > 0);
   // What nobody has to move for is had for nothing: moves must gain beyond it.
-  const free = placements
-    .map((placement) => assess(input, kept, kept, placement))
-    .filter((change) => change.displaced === 0 && change.moves.length > 0 && whyNot(input, kept, change) === undefined)
+  const free = changes
+    .filter((change) => change.displaced === 0 && whyNot(input, kept, change) === undefined)
     .reduce<Change | undefined>((a, b) => (a === undefined || isPreferred(b, a) ? b : a), undefined);
   const base = free?.outlook ?? kept;
   let best = free;
   let refused: { readonly why: string; readonly responseSeconds: number } | undefined;
-  for (const placement of placements) {
-    const change = assess(input, kept, base, placement);
-    if (change.displaced === 0) continue;
+  for (const assessed of changes) {
+    if (assessed.displaced === 0) continue;
+    const change = { ...assessed, gainSeconds: gainOver(input, base, assessed) };
     const why = whyNot(input, base, change);
     if (why !== undefined) {
       const { responseSeconds } = change.outlook;
@@ -82,20 +92,21 @@ export function decideReplan(input: ReplanInput): ReplanDecision {
 }
 
 /** Placements that may be better than the present one, those with few moves first. */
-function candidatePlacements(input: ReplanInput, kept: PlacementOutlook, budget: TrialBudget): Placement[] {
+function candidatePlacements(input: ReplanInput, kept: PlacementOutlook, budget: TrialBudget): JudgedPlacement[] {
   const { current, wanted, reservedSlots } = input;
-  const candidates: Placement[] = [];
+  const candidates: JudgedPlacement[] = [];
+  const present = { placement: current, outlook: kept };
   // Where nobody hosts anything yet, the planner's choice is as good as placing one by one, and quicker.
   const isFresh = current.length === 0 && wanted !== undefined;
-  const grown = isFresh ? current : placeIdleServers(input, current, reservedSlots, budget);
+  const grown = isFresh ? present : placeIdleServers(input, present, reservedSlots, budget);
   candidates.push(grown);
   if (!isFresh && kept.uncoveredBlocks > 0) {
     const repaired = repairCoverage(input, current, reservedSlots, budget);
     if (repaired !== undefined) candidates.push(repaired, placeIdleServers(input, repaired, reservedSlots, budget));
   }
   if (wanted !== undefined) {
-    candidates.push(withoutMoves(input, wanted));
-    candidates.push(withoutEmptying(input, wanted), wanted);
+    candidates.push(judge(input, withoutMoves(input, wanted)));
+    candidates.push(judge(input, withoutEmptying(input, wanted)), judge(input, wanted));
   }
   if (kept.uncoveredBlocks === 0) candidates.push(...improveByMoves(input, grown, reservedSlots, budget));
   return candidates;
@@ -115,8 +126,8 @@ function withoutEmptying({ current, servers }: ReplanInput, wanted: Placement): 
 
 type Change = ReplanDecision & { kind: 'change' };
 
-/** @param kept outlook of what is there   @param base what the gain is measured against */
-function assess(input: ReplanInput, kept: PlacementOutlook, base: PlacementOutlook, placement: Placement): Change {
+/** @param kept outlook of what is there: what the gain is measured against */
+function assess(input: ReplanInput, kept: PlacementOutlook, { placement, outlook }: JudgedPlacement): Change {
   const before = new Map(input.current.map((span) => [span.serverId, span]));
   const after = new Set(placement.map((span) => span.serverId));
   const loads = placement.filter((span) => {
@@ -127,7 +138,6 @@ function assess(input: ReplanInput, kept: PlacementOutlook, base: PlacementOutlo
     .filter((span) => !after.has(span.serverId))
     .map((span) => ({ ...span, firstBlock: 0, blockCount: 0 }));
   const moves = [...loads, ...emptied];
-  const outlook = placementOutlook(input, placement);
   const displaced = moves.filter((move) => before.has(move.serverId));
   const loadSeconds = loads.reduce(
     (slowest, move) => Math.max(slowest, input.secondsPerBlock * newBlocks(before.get(move.serverId), move)),
@@ -140,13 +150,15 @@ function assess(input: ReplanInput, kept: PlacementOutlook, base: PlacementOutlo
     outlook,
     moves,
     displaced: displaced.length,
-    gainSeconds: gainOver(input, base, outlook, loadSeconds),
+    loadSeconds,
+    gainSeconds: gainOver(input, kept, { outlook, loadSeconds }),
     costSeconds: displaced.length === 0 ? 0 : costOf(input, kept, displaced, loadSeconds),
   };
 }
 
 /** Summed response time saved by the requests of the horizon, once everything is loaded. */
-function gainOver(input: ReplanInput, base: PlacementOutlook, outlook: PlacementOutlook, loadSeconds: number): number {
+function gainOver(input: ReplanInput, base: PlacementOutlook, change: Pick<Change, 'outlook' | 'loadSeconds'>): number {
+  const { outlook, loadSeconds } = change;
   if (outlook.responseSeconds === base.responseSeconds) return 0;
   const requests = input.arrivalRatePerSecond * Math.max(0, input.horizonSeconds - loadSeconds);
   return requests * (base.responseSeconds - outlook.responseSeconds);
