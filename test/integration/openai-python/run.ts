@@ -35,7 +35,21 @@ async function addressOf(output: NodeJS.ReadableStream): Promise<string> {
   throw new Error('the dispatcher did not become ready');
 }
 
+/** Debian keeps what makes environments in a package of its own. */
+function hasVenv(): boolean {
+  const check = (): boolean => spawnSync('python3', ['-c', 'import venv, ensurepip']).status === 0;
+  if (check()) return true;
+  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return false;
+  spawnSync('apt-get', ['-qq', 'update'], { stdio: 'inherit', timeout: 120_000 });
+  spawnSync('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', 'python3-venv'], { timeout: 300_000 });
+  return check();
+}
+
 if (!existsSync(python)) {
+  if (!hasVenv()) {
+    console.log('not checked: there is no Python with venv on this machine');
+    process.exit(0);
+  }
   run('python3', ['-m', 'venv', environment]);
   run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', `${here}requirements.txt`]);
 }

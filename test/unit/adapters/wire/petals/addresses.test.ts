@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { base58Of, bytesOfBase58 } from '../../../../../src/adapters/wire/petals/base58.ts';
 import { multiaddrText } from '../../../../../src/adapters/wire/petals/multiaddr-text.ts';

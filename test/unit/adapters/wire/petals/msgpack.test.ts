@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { DictionaryValue, decodeMsgpack } from '../../../../../src/adapters/wire/petals/decode-msgpack.ts';
 import { encodeMsgpack } from '../../../../../src/adapters/wire/petals/encode-msgpack.ts';

@@ -1,0 +1,133 @@
+/**
+ * Checks what operators see with a real Prometheus: `promtool check metrics` and `check config`, and every query of
+ * the Grafana dashboard against a Prometheus that scrapes a dispatcher at work. Run: npm run check:monitoring
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ServeProcess } from '../support/serve-process.ts';
+import { findPrometheus } from './find-prometheus.ts';
+
+interface Dashboard {
+  readonly panels: readonly { readonly title: string; readonly targets: readonly { readonly expr: string }[] }[];
+  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+}
+
+const CONFIG = fileURLToPath(new URL('../../config/', import.meta.url));
+const WORK_MS = 8_000;
+const PAUSE_MS = 200;
+const SCRAPE_SECONDS = 1;
+/** What may be without a value: the bounds of a plan that is asked for more than it serves, and news that is none. */
+const MAY_BE_EMPTY: readonly RegExp[] = [/daisychain_plan_response_seconds/, /^changes\(daisychain_plan_epoch/];
+
+const programs = findPrometheus();
+if (programs === undefined) {
+  console.log('not checked: there is no prometheus on this machine, nor apt-get to fetch it with');
+  process.exit(0);
+}
+const folder = mkdtempSync(join(tmpdir(), 'daisychain-monitoring-'));
+const serve = new ServeProcess(['--embedded-swarm'], { DAISYCHAIN_OFFLINE: '1' });
+let prometheus: ChildProcess | undefined;
+try {
+  await serve.ready(60_000);
+  const port = await freePort();
+  prometheus = startPrometheus(programs.prometheus, port, serve.url, folder);
+  await pause(2_000 * SCRAPE_SECONDS); // rates count from the first scrape
+  await work(serve);
+  await pause(2_000 * SCRAPE_SECONDS);
+  checkWithPromtool(programs.promtool, await (await fetch(`${serve.url}/metrics`)).text());
+  await checkDashboard(`http://127.0.0.1:${port}`);
+} finally {
+  prometheus?.kill('SIGTERM');
+  await serve.stop();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Requests of several sorts, more than there is room for, and the loss of a server: every family has something to tell. */
+async function work(dispatcher: ServeProcess): Promise<void> {
+  const endMs = performance.now() + WORK_MS;
+  const sorts = [...Array.from({ length: 14 }, () => ({})), { stream: true }, { max_tokens: 9_000_000 }, { n: 3 }];
+  const clients = sorts.map(async (extra) => {
+    while (performance.now() < endMs) {
+      const body = { model: 'default', prompt: 'It is', max_tokens: 100, ...extra };
+      await (await dispatcher.post('/v1/completions', body)).text();
+      await pause(PAUSE_MS);
+    }
+  });
+  await pause(WORK_MS / 2);
+  process.kill(dispatcher.serverProcess('embedded-2'), 'SIGKILL');
+  await Promise.all(clients);
+}
+
+function startPrometheus(program: string, port: number, target: string, into: string): ChildProcess {
+  const file = join(into, 'prometheus.yml');
+  const shipped = readFileSync(`${CONFIG}prometheus.yml`, 'utf8');
+  writeFileSync(
+    file,
+    shipped
+      .replace(/scrape_interval: \w+/, `scrape_interval: ${SCRAPE_SECONDS}s`)
+      .replace('dispatcher:8080', new URL(target).host),
+  );
+  const flags = [`--config.file=${file}`, `--storage.tsdb.path=${join(into, 'data')}`];
+  return spawn(program, [...flags, `--web.listen-address=127.0.0.1:${port}`, '--log.level=error'], {
+    stdio: 'inherit',
+  });
+}
+
+/** Of our own families: the names of vLLM and of Node's are theirs, and promtool dislikes some. */
+function checkWithPromtool(promtool: string, scrape: string): void {
+  const own = scrape.split('\n').filter((line) => /^(# (HELP|TYPE) )?daisychain_/.test(line));
+  const metrics = spawnSync(promtool, ['check', 'metrics'], { input: `${own.join('\n')}\n`, encoding: 'utf8' });
+  const config = spawnSync(promtool, ['check', 'config', '--syntax-only', `${CONFIG}prometheus.yml`], {
+    encoding: 'utf8',
+  });
+  for (const { status, stdout, stderr } of [metrics, config]) {
+    if (status !== 0) throw new Error(`promtool: ${stdout}${stderr}`);
+  }
+  console.log('ok promtool check metrics, promtool check config');
+}
+
+async function checkDashboard(url: string): Promise<void> {
+  const { panels, annotations } = JSON.parse(
+    readFileSync(`${CONFIG}grafana/dashboards/daisychain.json`, 'utf8'),
+  ) as Dashboard;
+  const queries = [
+    ...panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ title, expr }))),
+    ...annotations.list.map(({ expr }) => ({ title: 'annotation', expr })),
+  ];
+  const empty: string[] = [];
+  for (const { title, expr } of queries) {
+    const series = await countSeries(url, expr.replaceAll('$model', '.*').replaceAll(/\$__(rate_)?interval/g, '20s'));
+    if (series === 0 && !MAY_BE_EMPTY.some((query) => query.test(expr))) empty.push(`${title}: ${expr}`);
+  }
+  if (empty.length > 0) throw new Error(`queries of the dashboard that answer nothing:\n${empty.join('\n')}`);
+  console.log(`ok ${queries.length} queries of ${panels.length} panels answer`);
+}
+
+/** Series that have a value: a quantile of nothing is NaN. */
+async function countSeries(url: string, query: string): Promise<number> {
+  const reply = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
+  const { status, error, data } = (await reply.json()) as {
+    status: string;
+    error?: string;
+    data?: { result: { value: [number, string] }[] };
+  };
+  if (status !== 'success') throw new Error(`${query}: ${error}`);
+  return data?.result.filter(({ value }) => value[1] !== 'NaN').length ?? 0;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
