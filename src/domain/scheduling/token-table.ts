@@ -1,7 +1,7 @@
 import { type Chain, hopsKey } from '../model/chain.ts';
 import { invariant } from '../shared/invariant.ts';
 import type { CacheTable, ChainState, DispatchPlan } from './cache-table.ts';
-import { MaxIndex } from './max-index.ts';
+import { MaxTree } from './max-tree.ts';
 
 /** A chain of the table: the table alone changes it. */
 export interface TokenChain extends ChainState {
@@ -41,7 +41,7 @@ export class TokenTable implements CacheTable<TokenChain> {
   #ranked: TokenChain[] = [];
   readonly #byKey = new Map<string, TokenChain>();
   readonly #servers = new Map<string, TokenServer>();
-  #bounds = new MaxIndex(0);
+  #bounds = new MaxTree(0);
   #epoch = 0;
   #largestJob = 0;
 
@@ -84,7 +84,7 @@ export class TokenTable implements CacheTable<TokenChain> {
       for (const server of state.servers) server.chains.push(state);
       return state;
     });
-    this.#bounds = new MaxIndex(this.#ranked.length);
+    this.#bounds = new MaxTree(this.#ranked.length);
     for (const state of this.#ranked) this.#bounds.set(state.rank, freeTokens(state));
     this.#largestJob = this.#ranked.reduce((most, state) => Math.max(most, tokensWhenIdle(state)), 0);
     for (const state of this.#byKey.values()) this.#forgetIfGone(state);

@@ -2,7 +2,7 @@
  * Numbers at positions 0..size-1 that answers "first position whose number is at least x": a binary tree
  * of maxima in one typed array. Both operations O(log size), without allocation.
  */
-export class MaxIndex {
+export class MaxTree {
   readonly #leaves: number;
   readonly #maxima: Float64Array;
 
