@@ -14,6 +14,14 @@ export const recovery = z.strictObject({
     .max(3600)
     .default(30)
     .describe('longest wait of a running request for servers that can take over'),
+  slow_factor: z
+    .number()
+    .min(2)
+    .max(1_000_000)
+    .default(20)
+    .describe('a request leaves its slowest server when its tokens take this many times longer than planned'),
+  slow_token_seconds: z.number().min(0.01).max(3600).default(2).describe('tokens faster than this are never too slow'),
+  slow_window_tokens: z.int().min(1).max(10_000).default(8).describe('tokens over which the time of one is measured'),
   history_bytes: z
     .int()
     .min(0)

@@ -158,6 +158,25 @@ describe('a swarm that loses servers', () => {
     expect(await swarm.metric('daisychain_failovers_total{outcome="exhausted"')).toBe(1);
   });
 
+  it('leaves a server that answers each step just in time, when another could do its blocks', async () => {
+    swarm = await SwarmHarness.start({ 'recovery.slow_token_seconds': 0.1, 'recovery.slow_window_tokens': 3 });
+    const trickler = await swarm.addServer('a-trickler', { stepMs: 200, remembers: true });
+    await swarm.addServer('b-steady', { slowness: 4, remembers: true });
+    await expect
+      .poll(async () => Object.values(await swarm.servers()).filter((s) => s.state === 'serving').length, SOON)
+      .toBe(2);
+    const startMs = performance.now();
+    const reply = await swarm.post('/v1/completions', { ...REQUEST, stream: true });
+    expect(await reply.text()).toContain('[DONE]');
+    // At its pace the trickler would have needed forty seconds.
+    expect(performance.now() - startMs).toBeLessThan(8_000);
+    expect((await swarm.servers())['a-trickler']).toMatchObject({
+      state: 'excluded',
+      reason: expect.stringContaining('longer than planned'),
+    });
+    await expect.poll(() => trickler.host.usage().sessions, SOON).toBe(0);
+  });
+
   it('goes on with a stream, ahead of requests that wait, when a server comes for the one that fell silent', async () => {
     swarm = await SwarmHarness.start({ 'swarm.step_timeout_seconds': 0.3 });
     let steps = 0;

@@ -97,7 +97,13 @@ export class FaultSimulation {
         sessionTokens: SESSION_TOKENS,
         prefillChunkTokens: CHUNK,
         stepTimeoutMs: 400,
-        recovery: { maxAttempts: 3, maxWaitMs: 8_000, memory: this.#memory },
+        recovery: {
+          maxAttempts: 3,
+          maxWaitMs: 8_000,
+          memory: this.#memory,
+          progress: { windowSteps: 3, factor: 10, leastSeconds: 0.1 },
+          typicalOutputTokens: 12,
+        },
         createdUnixSeconds: 0,
       },
     );

@@ -117,6 +117,12 @@ export class PipelinedSession implements ChainSession {
     return 0;
   }
 
+  abandon(index: number, error: DispatcherError): void {
+    if (this.#ended !== undefined || this.#request.recovery === undefined) return;
+    this.#lanes[index]?.detach(error);
+    this.#tellSuspended();
+  }
+
   detach(): void {
     if (this.#ended !== undefined || this.#request.recovery === undefined) return;
     const released = new DispatcherError('DSP_CANCELLED', 'The hops were let go.');

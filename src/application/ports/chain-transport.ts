@@ -96,6 +96,8 @@ export interface ChainSession {
    * whose inputs were all kept. 0 always can.
    */
   replayableFrom(index: number): number;
+  /** Lets go of one hop, which then counts as failed with `error`. */
+  abandon(index: number, error: DispatcherError): void;
   /** Frees the caches of all hops at once; every hop then counts as failed. */
   detach(): void;
   /**

@@ -17,7 +17,8 @@ import type { JobDescriptions } from './job-descriptions.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
 import type { RecentRequests } from './recent-requests.ts';
 import { RequestRecord } from './request-record.ts';
-import { type RecoveryOptions, ResilientChain } from './resilient-chain.ts';
+import type { RecoveryOptions } from './resilience-parts.ts';
+import { ResilientChain } from './resilient-chain.ts';
 import { RunningRequest } from './running-request.ts';
 import { runTokenLoop } from './token-loop.ts';
 

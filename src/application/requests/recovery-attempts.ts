@@ -43,6 +43,11 @@ export class RecoveryAttempts {
     return this.#failures > this.#limit;
   }
 
+  /** Whether one more failure ends the request. */
+  get isLast(): boolean {
+    return this.#failures >= this.#limit;
+  }
+
   /** The latest failure or refusal that was counted. */
   get last(): DispatcherError | undefined {
     return this.#last;

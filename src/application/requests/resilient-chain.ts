@@ -1,54 +1,11 @@
 import { type Chain, chainId, type Hop } from '../../domain/model/chain.ts';
 import { endBlock, type Span } from '../../domain/model/span.ts';
 import { DispatcherError, isServerFault } from '../../domain/shared/errors.ts';
-import type { ChainSession, ChainTransport, HistoryMemory, HopFailure, HopTiming } from '../ports/chain-transport.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { LanguageModel } from '../ports/language-model.ts';
-import type { Telemetry } from '../ports/telemetry.ts';
-import type { ChainAccess } from './chain-access.ts';
-import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
+import type { ChainSession, HopFailure, HopTiming } from '../ports/chain-transport.ts';
 import { pause } from './pause.ts';
+import { ProgressWatch } from './progress-watch.ts';
 import { isRefusal, RecoveryAttempts } from './recovery-attempts.ts';
-import type { RequestRecord } from './request-record.ts';
-
-export interface RecoveryOptions {
-  /** Failures of servers that one request outlives, >= 0. */
-  readonly maxAttempts: number;
-  /** How long a request may be without a chain, ms >= 0. */
-  readonly maxWaitMs: number;
-  /** For what hops were fed, shared by all requests. */
-  readonly memory: HistoryMemory;
-}
-
-export interface ResilientChainDependencies {
-  readonly model: LanguageModel;
-  readonly dispatcher: JobDispatcher;
-  readonly chains: ChainAccess;
-  readonly transport: ChainTransport;
-  readonly telemetry: Telemetry;
-  readonly clock: Clock;
-  readonly newId: () => string;
-  readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
-}
-
-export interface ResilientChainOptions {
-  readonly prefillChunkTokens: number;
-  readonly stepTimeoutMs: number;
-  readonly recovery: RecoveryOptions;
-}
-
-/** The request that uses the chain. */
-export interface ChainUse {
-  readonly ticket: Ticket;
-  readonly record: RequestRecord;
-  readonly promptTokens: number;
-  /** Prompt plus longest output. */
-  readonly maxTokens: number;
-  /** Until when it must have begun, in the clock's time. */
-  readonly deadlineMs: number;
-  /** Aborts when the request ends. */
-  readonly signal: AbortSignal;
-}
+import type { ChainUse, ResilientChainDependencies, ResilientChainOptions } from './resilience-parts.ts';
 
 /**
  * The chain of one request, through all failures of its servers. It owns what was fed (the tokens; the
@@ -62,6 +19,7 @@ export class ResilientChain {
   readonly #options: ResilientChainOptions;
   readonly #use: ChainUse;
   readonly #attempts: RecoveryAttempts;
+  readonly #progress: ProgressWatch;
   readonly #fed: number[] = [];
   /** The session's hops. They differ from the ticket's only while the session is detached. */
   #hops: readonly Hop[] = [];
@@ -79,6 +37,7 @@ export class ResilientChain {
     this.#options = options;
     this.#use = use;
     this.#attempts = new RecoveryAttempts(options.recovery.maxAttempts);
+    this.#progress = new ProgressWatch(options.recovery.progress);
   }
 
   /** Whether every hop is the one that the request was first given. */
@@ -120,6 +79,7 @@ export class ResilientChain {
     try {
       const rows = await session.forward(this.#deps.model.embed(tokens), tokens.length, returnTokens);
       this.#goesOn();
+      if (tokens.length === 1) this.#watchProgress(session);
       return rows;
     } catch (error) {
       throw this.#failure ?? error;
@@ -169,6 +129,21 @@ export class ResilientChain {
     if (this.#isRecovering) return;
     this.#attempts.progressed();
     for (; this.#losses > 0; this.#losses -= 1) this.#deps.telemetry.failoverEnded('continued');
+  }
+
+  /** Leaves a server that is far slower than planned, if others could do its blocks now. */
+  #watchProgress(session: ChainSession): void {
+    const { ticket } = this.#use;
+    const { typicalOutputTokens } = this.#options.recovery;
+    const slow = this.#progress.observe(session.hopTimings(), ticket.chain.serviceSeconds / typicalOutputTokens);
+    const hop = slow === undefined ? undefined : this.#hops[slow.index];
+    if (slow === undefined || hop === undefined || this.#attempts.isLast) return;
+    const kept = this.#hops.filter((other) => other !== hop);
+    if (this.#findHops([hop], kept, hop.serverId) === undefined) return;
+    const { serverId } = hop;
+    const seconds = slow.seconds.toFixed(2);
+    const problem = `Server ${serverId} takes ${seconds} s for a step, far longer than planned.`;
+    session.abandon(slow.index, new DispatcherError('DSP_STEP_TIMEOUT', problem, { serverId }));
   }
 
   /** Replaces lost hops until none is lost. Never rejects: what cannot be mended ends the session. */
@@ -228,6 +203,7 @@ export class ResilientChain {
       }
       record.story?.chainTaken(chain, chains.chains);
       this.#moves += 1;
+      this.#progress.restart();
       this.#hops = [...this.#hops.slice(0, first), ...hops, ...this.#hops.slice(first + count)];
       this.#isDetached = false;
       await session.replaceHops(first, count, { sessionId: newId(), planEpoch: ticket.epoch, hops: resolved });
@@ -260,11 +236,11 @@ export class ResilientChain {
   }
 
   /** @param kept the hops that stay beside the new ones: all others give their cache up for these */
-  #findHops(section: readonly Hop[], kept: readonly Hop[]): readonly Hop[] | undefined {
+  #findHops(section: readonly Hop[], kept: readonly Hop[], without?: string): readonly Hop[] | undefined {
     const { dispatcher, chains } = this.#deps;
     const { jobId, chain } = this.#use.ticket;
     return chains.findHops(spanOf(section), (serverId) => {
-      if (this.#attempts.isAvoided(serverId)) return 0;
+      if (serverId === without || this.#attempts.isAvoided(serverId)) return 0;
       const given = blocksAt(serverId, chain.hops) - blocksAt(serverId, kept);
       return Math.max(0, dispatcher.freeSlotsAt(serverId, jobId) + given);
     });

@@ -183,6 +183,12 @@ export async function startDispatcher(
         maxAttempts: config.recovery.max_attempts,
         maxWaitMs: config.recovery.max_wait_seconds * 1000,
         memory: new HistoryBudget(config.recovery.history_bytes),
+        progress: {
+          windowSteps: config.recovery.slow_window_tokens,
+          factor: config.recovery.slow_factor,
+          leastSeconds: config.recovery.slow_token_seconds,
+        },
+        typicalOutputTokens: planning.serviceTimes.workload.outputTokens,
       },
       createdUnixSeconds: Math.floor(Date.now() / 1000),
     },

@@ -5,12 +5,12 @@ import type {
   OpenChainRequest,
 } from '../../../../src/application/ports/chain-transport.ts';
 import type { GenerationEvent, GenerationRequest } from '../../../../src/application/ports/inference.ts';
+import { NO_TRACER } from '../../../../src/application/ports/request-tracer.ts';
 import type { ChainAccess } from '../../../../src/application/requests/chain-access.ts';
 import { GenerateText } from '../../../../src/application/requests/generate-text.ts';
 import { HistoryBudget } from '../../../../src/application/requests/history-budget.ts';
 import { JobDescriptions } from '../../../../src/application/requests/job-descriptions.ts';
 import { JobDispatcher } from '../../../../src/application/requests/job-dispatcher.ts';
-import { NO_TRACER } from '../../../../src/application/ports/request-tracer.ts';
 import { RecentRequests } from '../../../../src/application/requests/recent-requests.ts';
 import { chainId } from '../../../../src/domain/model/chain.ts';
 import { ArrivalRate } from '../../../../src/domain/planning/arrival-rate.ts';
@@ -56,6 +56,7 @@ class EchoTransport implements ChainTransport {
       },
       failures: () => (error === undefined || isClosed ? [] : [{ index: 0, serverId: 's', error }]),
       replayableFrom: () => 0,
+      abandon: () => undefined,
       detach: () => undefined,
       replaceHops: async () => undefined,
       hopTimings: () => [{ serverId: 's', steps, roundTripSeconds: steps, computeSeconds: 0 }],
@@ -121,7 +122,13 @@ describe('generating text', () => {
         sessionTokens: 512,
         prefillChunkTokens: 4,
         stepTimeoutMs: 1_000,
-        recovery: { maxAttempts: 0, maxWaitMs: 0, memory: new HistoryBudget(0) },
+        recovery: {
+          maxAttempts: 0,
+          maxWaitMs: 0,
+          memory: new HistoryBudget(0),
+          progress: { windowSteps: 3, factor: 10, leastSeconds: 0.1 },
+          typicalOutputTokens: 12,
+        },
         createdUnixSeconds: 0,
       },
     );
