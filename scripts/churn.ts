@@ -1,5 +1,5 @@
 /**
- * How well does the swarm live with churn? 60 servers of mixed memory and speed, of which about 50 are
+ * How well does the swarm live with churn? Servers of mixed memory and speed, of which about 50 of 60 are
  * there at a time: 100 joins and leaves an hour, as a Poisson process, each leave without warning. A
  * server that comes back holds nothing. Requests for a BLOOM-like model arrive at a rate that swings
  * over a day. One seed, simulated time: the same output on every machine.
@@ -7,7 +7,7 @@
  * Compared: the product's own live swarm (it moves a server only when that pays), planning from nothing
  * at every join and leave, and never moving anything. Prints a Markdown table.
  *
- *   npm run churn -- [hours] [seed]
+ *   npm run churn -- [hours] [seed] [servers]
  */
 import { createRng } from '../src/domain/shared/rng.ts';
 import { BaselineContestant } from './churn/baseline-contestant.ts';
@@ -20,11 +20,13 @@ import { BLOOM, drawPool, type PoolServer } from './churn/swarm-pool.ts';
 
 const HOURS = Number(process.argv[2] ?? 24);
 const SEED = Number(process.argv[3] ?? 1);
-const POOL = 60;
-const PRESENT = 50;
-const EVENTS_PER_HOUR = 100;
-const MEAN_RATE = 0.35;
-const SWING = 0.25;
+/** Servers that are there on average, of a pool a fifth larger. */
+const PRESENT = Number(process.argv[4] ?? 50);
+const POOL = Math.round(1.2 * PRESENT);
+const EVENTS_PER_HOUR = 2 * PRESENT;
+/** Requests per second, and how far the rate swings around it. */
+const MEAN_RATE = 0.007 * PRESENT;
+const SWING = 0.005 * PRESENT;
 const HOUR_MS = 3_600_000;
 /** Before anything counts: the first servers load. */
 const WARM_UP_MS = 900_000;
