@@ -5,7 +5,7 @@ import { FaultSimulation } from '../support/fault-simulation.ts';
  * Random schedules of faults in simulated time: the application, the swarm and the scheduler are the
  * product's, the servers compute checksums, and time passes when told to. A schedule is its seed.
  */
-const SCHEDULES = Number(process.env['FAULT_SCHEDULES'] ?? 300);
+const SCHEDULES = Number(process.env['FAULT_SCHEDULES'] ?? 150);
 const SEED = Number(process.env['TEST_SEED'] ?? 1);
 
 test(`${SCHEDULES} simulated schedules end every request with its own text or a named error`, async () => {
