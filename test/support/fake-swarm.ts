@@ -8,6 +8,7 @@ import type { ModelShape } from '../../src/domain/model/model.ts';
 import type { Span } from '../../src/domain/model/span.ts';
 import { ArrivalRate } from '../../src/domain/planning/arrival-rate.ts';
 import { Scheduler } from '../../src/domain/scheduling/scheduler.ts';
+import type { SchedulerOptions } from '../../src/domain/scheduling/scheduler-options.ts';
 import { FakeClock } from './fake-clock.ts';
 import { RecordingTelemetry } from './recording-telemetry.ts';
 
@@ -109,7 +110,7 @@ export class FakeSwarm {
   readonly clock = new FakeClock();
   readonly telemetry = new RecordingTelemetry();
   readonly membership: Membership;
-  readonly scheduler = new Scheduler({ queueLimit: 100 });
+  readonly scheduler: Scheduler;
   readonly arrivals = new ArrivalRate(60_000);
   readonly dispatcher: JobDispatcher;
   readonly swarm: Swarm;
@@ -121,11 +122,16 @@ export class FakeSwarm {
   readonly #servers = new Map<string, FakeServer>();
 
   constructor(
-    options: Partial<SwarmOptions & MembershipOptions> & { model?: ModelShape; loadMsPerBlock?: number } = {},
+    options: Partial<SwarmOptions & MembershipOptions> & {
+      model?: ModelShape;
+      loadMsPerBlock?: number;
+      scheduling?: Partial<SchedulerOptions>;
+    } = {},
   ) {
     const { model = FAKE_MODEL, loadMsPerBlock = 1_000 } = options;
     this.model = model;
     this.loadMsPerBlock = loadMsPerBlock;
+    this.scheduler = new Scheduler({ queueLimit: 100, ...options.scheduling });
     this.membership = new Membership({
       leaseMs: 15_000,
       loadTimeoutMs: 60_000,

@@ -69,6 +69,7 @@ export class FaultSimulation {
       exclusionMs: 3_000,
       loadTimeoutMs: 5_000,
       settleMs: 500,
+      scheduling: this.#rng.next() < 0.5 ? { cache: 'tokens', cacheBytesPerToken: CACHE_BYTES } : { cache: 'slots' },
     });
     const { clock, dispatcher, swarm, telemetry } = this.#swarm;
     this.#memory = new HistoryBudget(this.#pick([0, 4_000, 1_000_000]));

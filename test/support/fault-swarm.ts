@@ -66,7 +66,7 @@ export class FaultSwarm {
   constructor(historyBytes: number) {
     this.serve = new ServeProcess([], {
       DAISYCHAIN_SWARM__STEP_TIMEOUT_SECONDS: '1',
-      DAISYCHAIN_SWARM__EXCLUDE_SECONDS: '1',
+      DAISYCHAIN_SWARM__EXCLUDE_SECONDS: '0.3',
       DAISYCHAIN_SWARM__HEARTBEAT_INTERVAL_SECONDS: '0.3',
       DAISYCHAIN_SWARM__LEASE_SECONDS: '1.5',
       DAISYCHAIN_SWARM__REPLAN_DEBOUNCE_SECONDS: '0.1',

@@ -252,7 +252,7 @@ export class ResilientChain {
    */
   #note(error: DispatcherError): boolean {
     if (!this.#attempts.count(error)) return false;
-    const { chains, dispatcher, log } = this.#deps;
+    const { chains, log } = this.#deps;
     const { ticket } = this.#use;
     this.#losses += 1;
     log('a chain failed its request', {
@@ -262,7 +262,6 @@ export class ResilientChain {
       code: error.code,
       reason: error.message,
     });
-    if (error.code === 'DSP_CACHE_FULL' && error.serverId !== undefined) dispatcher.reportFullCache(error.serverId);
     chains.reportFailure(error);
     if (this.#attempts.isExhausted) throw this.#exhausted(error, 'too many servers failed it');
     return true;

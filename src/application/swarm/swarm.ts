@@ -183,7 +183,8 @@ export class Swarm implements ChainAccess {
     if (member === undefined) return;
     if (error.code === 'DSP_CACHE_FULL') this.#deps.dispatcher.reportFullCache(member.serverId);
     const nowMs = this.#deps.clock.nowMs();
-    if (!isMembersFault(error, member, nowMs, this.#options.settleMs)) return;
+    // Several requests may report one fault: a server that is left out already is not blamed again.
+    if (member.exclusion !== undefined || !isMembersFault(error, member, nowMs, this.#options.settleMs)) return;
     this.#apply(this.#deps.membership.exclude(member.serverId, error.message, nowMs, error.code !== 'DSP_SERVER_LOST'));
   }
 
