@@ -1,11 +1,10 @@
 import { plannableServer } from '../../src/application/swarm/member-state.ts';
 import type { Server } from '../../src/domain/model/server.ts';
-import { isSameSpan, type Span } from '../../src/domain/model/span.ts';
+import { countNewBlocks, isSameSpan, type Span } from '../../src/domain/model/span.ts';
 import { ArrivalRate } from '../../src/domain/planning/arrival-rate.ts';
 import { composeLiveChains } from '../../src/domain/planning/live-chains.ts';
 import { makePlan } from '../../src/domain/planning/make-plan.ts';
 import type { Contestant } from './contestant.ts';
-import { newBlocks } from './live-contestant.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import type { SwarmEvents } from './swarm-events.ts';
 import { BLOOM, LOAD_MS_PER_BLOCK, type PoolServer, WORKLOAD } from './swarm-pool.ts';
@@ -88,7 +87,7 @@ export class BaselineContestant implements Contestant {
     if (server === undefined || (server.hosted !== undefined && isSameSpan(server.hosted, span))) return;
     this.#events.spanChanged(serverId);
     server.cancelLoad();
-    const blocks = newBlocks(server.hosted, span);
+    const blocks = countNewBlocks(server.hosted, span);
     server.hosted = span;
     server.isReady = false;
     server.cancelLoad = this.#clock.setTimer(blocks * LOAD_MS_PER_BLOCK, () => {

@@ -3,7 +3,7 @@ import { JobDispatcher } from '../../src/application/requests/job-dispatcher.ts'
 import { Swarm } from '../../src/application/swarm/swarm.ts';
 import { Membership } from '../../src/domain/membership/membership.ts';
 import type { Chain } from '../../src/domain/model/chain.ts';
-import { isSameSpan, type Span } from '../../src/domain/model/span.ts';
+import { countNewBlocks, isSameSpan, type Span } from '../../src/domain/model/span.ts';
 import { ArrivalRate } from '../../src/domain/planning/arrival-rate.ts';
 import { composeLiveChains } from '../../src/domain/planning/live-chains.ts';
 import { Scheduler } from '../../src/domain/scheduling/scheduler.ts';
@@ -146,7 +146,7 @@ class LiveServer {
     this.#cancelLoad();
     if (span.blockCount === 0) return;
     if (this.#hosted === undefined || !isSameSpan(this.#hosted, span)) this.#events.spanChanged(this.#serverId);
-    const blocks = newBlocks(this.#hosted, span);
+    const blocks = countNewBlocks(this.#hosted, span);
     this.#hosted = span;
     this.#cancelLoad = this.#clock.setTimer(blocks * LOAD_MS_PER_BLOCK, () =>
       this.#swarm.spanReady(this.#serverId, this.incarnation, epoch, span),
@@ -160,14 +160,6 @@ class LiveServer {
   stop(): void {
     this.#cancelLoad();
   }
-}
-
-export function newBlocks(before: Span | undefined, after: Span): number {
-  if (before === undefined) return after.blockCount;
-  const shared =
-    Math.min(before.firstBlock + before.blockCount, after.firstBlock + after.blockCount) -
-    Math.max(before.firstBlock, after.firstBlock);
-  return after.blockCount - Math.max(0, shared);
 }
 
 const SILENT: Telemetry = {

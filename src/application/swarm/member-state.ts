@@ -1,6 +1,5 @@
 import type { Member } from '../../domain/membership/member.ts';
 import type { Server } from '../../domain/model/server.ts';
-import { containsSpan, type Span } from '../../domain/model/span.ts';
 import {
   communicationSeconds,
   computationSecondsPerBlock,
@@ -17,6 +16,8 @@ export interface ServiceTimeTerms {
   readonly overheadSeconds: number;
   /** Bytes of one token's hidden state on the wire. */
   readonly hiddenBytesPerToken: number;
+  /** Jobs at once that a chain may start, over those that still raise its throughput; undefined: what its cache holds. */
+  readonly maxComputeLoad?: number | undefined;
 }
 
 /** A member, or what one would be, as the planner sees it. */
@@ -82,15 +83,6 @@ export function explainUnready(
 export function isMembersFault(error: DispatcherError, member: Member, nowMs: number, settleMs: number): boolean {
   if (error.code === 'DSP_SPAN_NOT_HOSTED') return nowMs - (member.assigned?.assignedMs ?? 0) > settleMs;
   return isServerFault(error);
-}
-
-/** Blocks of `after` that `before` lacks. */
-export function newBlocks(before: Span | undefined, after: Span): number {
-  if (before === undefined || containsSpan(before, after)) return before === undefined ? after.blockCount : 0;
-  const shared =
-    Math.min(before.firstBlock + before.blockCount, after.firstBlock + after.blockCount) -
-    Math.max(before.firstBlock, after.firstBlock);
-  return after.blockCount - Math.max(0, shared);
 }
 
 /** Whether a heartbeat says anything of the cache: a server that runs nothing and has none free does not count it. */

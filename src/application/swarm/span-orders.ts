@@ -1,8 +1,7 @@
 import { isLoading, type Member } from '../../domain/membership/member.ts';
 import type { PlacedSpan } from '../../domain/model/placement.ts';
-import { isSameSpan, type Span } from '../../domain/model/span.ts';
+import { countNewBlocks, isSameSpan, type Span } from '../../domain/model/span.ts';
 import type { MemberLinks } from './member-links.ts';
-import { newBlocks } from './member-state.ts';
 import { Rollout } from './rollout.ts';
 import type { SwarmDependencies } from './swarm-parts.ts';
 
@@ -99,7 +98,7 @@ export class SpanOrders {
     const { membership, clock, telemetry, model } = this.#deps;
     if (member.assigned !== undefined && isSameSpan(member.assigned.span, span)) return;
     membership.assign(member.serverId, this.#epoch, span, clock.nowMs());
-    const blocks = newBlocks(member.assigned?.span ?? member.ready, span);
+    const blocks = countNewBlocks(member.assigned?.span ?? member.ready, span);
     telemetry.blocksMoved(blocks);
     this.#rollout.loadBegan(member.serverId, blocks, clock.nowMs());
     this.waitForSessions();

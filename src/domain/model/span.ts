@@ -16,3 +16,10 @@ export function containsSpan(outer: Span, inner: Span): boolean {
 export function isSameSpan(a: Span, b: Span): boolean {
   return a.firstBlock === b.firstBlock && a.blockCount === b.blockCount;
 }
+
+/** Blocks of `after` that `before` lacks.   O(1) */
+export function countNewBlocks(before: Span | undefined, after: Span): number {
+  if (before === undefined) return after.blockCount;
+  const shared = Math.min(endBlock(before), endBlock(after)) - Math.max(before.firstBlock, after.firstBlock);
+  return after.blockCount - Math.max(0, shared);
+}

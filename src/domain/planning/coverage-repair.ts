@@ -90,7 +90,9 @@ class RepairSearch {
       if (left.blockCount <= mover.width) {
         const latest = Math.min(left.firstBlock, this.#demand.model.blockCount - mover.width);
         const earliest = Math.max(0, endBlock(left) - mover.width);
-        for (const firstBlock of new Set([earliest, Math.floor((earliest + latest) / 2), latest])) {
+        // As near as can be to where it is: the blocks that it has need not be loaded.
+        const near = Math.max(earliest, Math.min(latest, mover.usable?.firstBlock ?? earliest));
+        for (const firstBlock of new Set([near, earliest, Math.floor((earliest + latest) / 2), latest])) {
           mover.moved = { firstBlock, blockCount: mover.width };
           this.#keep();
         }

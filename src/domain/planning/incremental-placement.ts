@@ -1,6 +1,6 @@
 import type { PlacedSpan, Placement } from '../model/placement.ts';
 import type { Server } from '../model/server.ts';
-import { endBlock } from '../model/span.ts';
+import { countNewBlocks, endBlock } from '../model/span.ts';
 import { findRepairs } from './coverage-repair.ts';
 import {
   blockCoverage,
@@ -46,8 +46,8 @@ export class TrialBudget {
 
 /**
  * Gives servers that hold nothing a span each, and leaves all others alone: each in turn, the one with
- * the most memory first, gets the position that promises most with those before it, and none where it
- * would help nobody. What a join needs at the least. At most 12 outlooks per idle server.
+ * the most memory first, gets the position that promises most with those before it (of those that promise
+ * about as much, the one that leaves fewest blocks to a single server), and none where it would help nobody. What a join needs at the least. At most 12 outlooks per idle server.
  */
 export function placeIdleServers(
   demand: SwarmDemand,
@@ -59,13 +59,14 @@ export function placeIdleServers(
   const hosting = new Set(current.placement.map((span) => span.serverId));
   const idle = demand.servers.filter((server) => !hosting.has(server.id) && !demand.pinned.has(server.id));
   for (const server of idle.sort((a, b) => b.memoryBytes - a.memoryBytes))
-    best = bestPosition(demand, best, server, reservedSlots, budget) ?? best;
+    best = safestPosition(demand, best, server, reservedSlots, budget) ?? best;
   return best;
 }
 
 /**
- * Covers what is uncovered by moving as few servers as it takes (three at most), and of those ways the
- * one that promises most. Undefined when three moves are not enough.
+ * Covers what is uncovered by moving as few servers as it takes (three at most). Of those ways one that
+ * keeps up with the arrivals, if there is any, and of them the one that is loaded first: nothing is served
+ * until then. Undefined when three moves are not enough.
  */
 export function repairCoverage(
   demand: SwarmDemand,
@@ -73,13 +74,29 @@ export function repairCoverage(
   reservedSlots: number,
   budget: TrialBudget,
 ): JudgedPlacement | undefined {
-  let best: JudgedPlacement | undefined;
+  let best: Repair | undefined;
   for (const placement of findRepairs(demand, current, reservedSlots)) {
     if (best !== undefined && !budget.take()) break;
-    const judged = judge(demand, placement);
-    if (best === undefined || isBetterOutlook(judged.outlook, best.outlook)) best = judged;
+    const judged = { ...judge(demand, placement), blocks: longestLoad(current, placement) };
+    if (best === undefined || isBetterRepair(judged, best)) best = judged;
   }
   return best;
+}
+
+interface Repair extends JudgedPlacement {
+  /** Blocks that the server with most to load must load. */
+  readonly blocks: number;
+}
+
+function isBetterRepair(a: Repair, b: Repair): boolean {
+  const keepsUp = ({ outlook }: Repair): boolean => Number.isFinite(outlook.responseSeconds);
+  if (keepsUp(a) !== keepsUp(b)) return keepsUp(a);
+  return a.blocks === b.blocks ? isBetterOutlook(a.outlook, b.outlook) : a.blocks < b.blocks;
+}
+
+function longestLoad(before: Placement, after: Placement): number {
+  const old = new Map(before.map((span) => [span.serverId, span]));
+  return after.reduce((most, span) => Math.max(most, countNewBlocks(old.get(span.serverId), span)), 0);
 }
 
 /**
@@ -124,6 +141,39 @@ function dispensableServers(demand: SwarmDemand, { placement, outlook }: JudgedP
     .slice(0, MOVABLE_SERVERS);
 }
 
+/** How much worse than the best of its positions an idle server's may be where it makes the swarm safer. */
+const SAFETY_TOLERANCE = 0.02;
+
+/** The position of an idle server that leaves fewest blocks to a single server, among those that promise about most. */
+function safestPosition(
+  demand: SwarmDemand,
+  base: JudgedPlacement,
+  server: Server,
+  reservedSlots: number,
+  budget: TrialBudget,
+): JudgedPlacement | undefined {
+  const helpful = positionsOf(demand, base.placement, server, reservedSlots, budget).filter(
+    ({ outlook }) =>
+      isBetterOutlook(outlook, base.outlook) ||
+      (outlook.uncoveredBlocks === base.outlook.uncoveredBlocks &&
+        outlook.responseSeconds === base.outlook.responseSeconds &&
+        outlook.thinBlocks < base.outlook.thinBlocks),
+  );
+  const best = helpful.reduce<JudgedPlacement | undefined>(
+    (a, b) => (a === undefined || isBetterOutlook(b.outlook, a.outlook) ? b : a),
+    undefined,
+  );
+  if (best === undefined) return undefined;
+  const { uncoveredBlocks, responseSeconds } = best.outlook;
+  return helpful
+    .filter(
+      ({ outlook }) =>
+        outlook.uncoveredBlocks === uncoveredBlocks &&
+        outlook.responseSeconds <= (1 + SAFETY_TOLERANCE) * responseSeconds,
+    )
+    .reduce((a, b) => (b.outlook.thinBlocks < a.outlook.thinBlocks ? b : a), best);
+}
+
 /** The best of one server's promising positions over `base`, where it is better than `toBeat`. */
 function bestPosition(
   demand: SwarmDemand,
@@ -131,19 +181,33 @@ function bestPosition(
   server: Server,
   reservedSlots: number,
   budget: TrialBudget,
-  base: Placement = toBeat.placement,
+  base: Placement,
 ): JudgedPlacement | undefined {
-  const blockCount = blocksThatFit(demand.model, server, reservedSlots) || blocksThatFit(demand.model, server, 1);
-  if (blockCount === 0) return undefined;
-  const others = base.filter((span) => span.serverId !== server.id);
   let best: JudgedPlacement | undefined;
+  for (const judged of positionsOf(demand, base, server, reservedSlots, budget))
+    if (isBetterOutlook(judged.outlook, (best ?? toBeat).outlook)) best = judged;
+  return best;
+}
+
+/** Placements that differ from `base` in the position of one server, the promising ones of them. */
+function positionsOf(
+  demand: SwarmDemand,
+  base: Placement,
+  server: Server,
+  reservedSlots: number,
+  budget: TrialBudget,
+): readonly JudgedPlacement[] {
+  const { model } = demand;
+  const blockCount = blocksThatFit(model, server, reservedSlots) || blocksThatFit(model, server, 1);
+  if (blockCount === 0) return [];
+  const others = base.filter((span) => span.serverId !== server.id);
+  const judged: JudgedPlacement[] = [];
   for (const firstBlock of promisingPositions(demand, others, blockCount, POSITIONS)) {
     if (!budget.take()) break;
-    const placement = inServerOrder(demand, [...others, { serverId: server.id, firstBlock, blockCount }]);
-    const outlook = placementOutlook(demand, placement);
-    if (isBetterOutlook(outlook, (best ?? toBeat).outlook)) best = { placement, outlook };
+    const placement = [...others, { serverId: server.id, firstBlock, blockCount }];
+    judged.push(judge(demand, inServerOrder(demand, placement)));
   }
-  return best;
+  return judged;
 }
 
 function inServerOrder(demand: SwarmDemand, spans: readonly PlacedSpan[]): PlacedSpan[] {

@@ -22,6 +22,8 @@ export interface PlacementOutlook {
   readonly chains: readonly Chain[];
   /** Blocks that no server can run for even one job; 0 exactly when there is a chain. */
   readonly uncoveredBlocks: number;
+  /** Blocks that one server alone can run: its loss would stop everything. */
+  readonly thinBlocks: number;
   /**
    * Lower bound of the mean response time, seconds; infinite when the arrivals exceed what the chains
    * serve, or when there is no chain. The lower bound, since a further slow chain never makes it worse:
@@ -40,9 +42,11 @@ export function placementOutlook(demand: SwarmDemand, placement: Placement): Pla
     placement,
   );
   const bounds = chains.length === 0 ? undefined : computeResponseBounds(chains, demand.arrivalRatePerSecond);
+  const coverage = blockCoverage(demand.model.blockCount, usableSpans(demand, placement));
   return {
     chains,
-    uncoveredBlocks: countUncovered(demand.model.blockCount, usableSpans(demand, placement)),
+    uncoveredBlocks: countBlocksOn(coverage, 0),
+    thinBlocks: countBlocksOn(coverage, 1),
     responseSeconds: bounds === undefined ? Number.POSITIVE_INFINITY : bounds.lower,
     serviceRatePerSecond: serviceRate(chains),
   };
@@ -79,7 +83,11 @@ export function blockCoverage(blockCount: number, placement: readonly PlacedSpan
 }
 
 export function countUncovered(blockCount: number, placement: readonly PlacedSpan[]): number {
-  return blockCoverage(blockCount, placement).reduce((sum, servers) => sum + (servers === 0 ? 1 : 0), 0);
+  return countBlocksOn(blockCoverage(blockCount, placement), 0);
+}
+
+function countBlocksOn(coverage: Int32Array, servers: number): number {
+  return coverage.reduce((sum, hosting) => sum + (hosting === servers ? 1 : 0), 0);
 }
 
 /** Whether `a` is the better one: more blocks covered, then a smaller response time, then more capacity. */

@@ -1,5 +1,5 @@
 import type { PlacedSpan, Placement } from '../model/placement.ts';
-import { isSameSpan } from '../model/span.ts';
+import { countNewBlocks, isSameSpan } from '../model/span.ts';
 import {
   improveByMoves,
   type JudgedPlacement,
@@ -140,7 +140,7 @@ function assess(input: ReplanInput, kept: PlacementOutlook, { placement, outlook
   const moves = [...loads, ...emptied];
   const displaced = moves.filter((move) => before.has(move.serverId));
   const loadSeconds = loads.reduce(
-    (slowest, move) => Math.max(slowest, input.secondsPerBlock * newBlocks(before.get(move.serverId), move)),
+    (slowest, move) => Math.max(slowest, input.secondsPerBlock * countNewBlocks(before.get(move.serverId), move)),
     0,
   );
   return {
@@ -242,15 +242,6 @@ function reasonOf(kept: PlacementOutlook, outlook: PlacementOutlook, loads: numb
   const from = Number.isFinite(kept.responseSeconds) ? `${kept.responseSeconds.toFixed(3)} s` : 'unbounded';
   const to = Number.isFinite(outlook.responseSeconds) ? `${outlook.responseSeconds.toFixed(3)} s` : 'unbounded';
   return `mean response from ${from} to ${to}: ${what}`;
-}
-
-/** Blocks of a move that the server does not have yet. */
-function newBlocks(before: PlacedSpan | undefined, after: PlacedSpan): number {
-  if (before === undefined) return after.blockCount;
-  const shared =
-    Math.min(before.firstBlock + before.blockCount, after.firstBlock + after.blockCount) -
-    Math.max(before.firstBlock, after.firstBlock);
-  return after.blockCount - Math.max(0, shared);
 }
 
 function percent(share: number): string {
