@@ -26,6 +26,8 @@ export interface LanguageModelOptions {
 }
 
 const DEFAULT_MAX_WAITING_ROWS = 4096;
+/** A prompt that is scored leaves the head to others this often, rows. */
+const ROWS_SCORED_AT_ONCE = 32;
 
 interface Parts {
   readonly id: string;
@@ -159,6 +161,24 @@ export class LanguageModel {
   /** @throws DispatcherError DSP_INVALID_ARGUMENT */
   createSampler(options: StreamSamplingOptions): StreamSampler {
     return new StreamSampler(options, this.vocabularySize, (hidden, sample) => this.#runHead(hidden, sample));
+  }
+
+  /**
+   * Log-probabilities of tokens that follow rows of the last block's output, in the model's own distribution.
+   * @param hidden float32[following.length, hiddenSize]
+   * @throws DispatcherError DSP_BAD_OUTPUT, DSP_QUEUE_FULL
+   */
+  async scoreTokens(hidden: Float32Array, following: readonly number[], topLogprobs: number): Promise<TokenChoice[]> {
+    const { hiddenSize } = this;
+    const scored: TokenChoice[] = [];
+    for (let start = 0; start < following.length; start += ROWS_SCORED_AT_ONCE) {
+      const group = following.slice(start, start + ROWS_SCORED_AT_ONCE).map((given, i) => {
+        const row = hidden.subarray((start + i) * hiddenSize, (start + i + 1) * hiddenSize);
+        return this.#runHead(row, { temperature: 0, topP: 1, uniform: 0, topLogprobs, adjustments: [], given });
+      });
+      scored.push(...(await Promise.all(group)));
+    }
+    return scored;
   }
 
   /** Stops the head's thread; rows that wait are rejected with DSP_CANCELLED. */

@@ -13,6 +13,8 @@ export interface SampleRequest {
   readonly topLogprobs: number | undefined;
   /** (token, amount added to its logit): biases and penalties. */
   readonly adjustments: readonly (readonly [number, number])[];
+  /** The token that follows in any case, as in a prompt: it is reported, and none is drawn. */
+  readonly given?: number;
 }
 
 export interface TokenChoice {
@@ -38,10 +40,9 @@ export function sampleToken(logits: Float32Array, request: SampleRequest): Token
   const raw = logSum === undefined ? undefined : logits.slice();
   for (const [token, amount] of request.adjustments) logits[token] = (logits[token] ?? 0) + amount;
   const best = findBest(logits);
-  const token =
-    request.temperature === 0
-      ? best
-      : drawFromNucleus(logits, logits[best] ?? 0, request.temperature, request.topP, request.uniform);
+  const { temperature, given } = request;
+  const draw = (): number => drawFromNucleus(logits, logits[best] ?? 0, temperature, request.topP, request.uniform);
+  const token = given ?? (temperature === 0 ? best : draw());
   if (logSum === undefined || raw === undefined) return { token };
   const logprobOf = (candidate: number): number => (raw[candidate] ?? 0) - logSum;
   return {

@@ -54,5 +54,12 @@ export class ChecksumModel implements LanguageModel {
     };
   }
 
+  async scoreTokens(hidden: Float32Array, following: readonly number[]) {
+    return following.map((token, i) => ({
+      token,
+      logprob: -(Math.round(hidden[i * this.hiddenSize] ?? 0) % VOCABULARY),
+    }));
+  }
+
   async close(): Promise<void> {}
 }

@@ -28,6 +28,15 @@ export interface LanguageModel {
   embed(tokens: readonly number[]): Float32Array;
   createTextDecoder(): IncrementalTextDecoder;
   createSampler(options: SamplingOptions): TokenSampler;
+  /**
+   * Log-probabilities of `following`, of which each comes after one row of the last block's output,
+   * float32[following.length, hiddenSize], with `topLogprobs` alternatives each. Off the event loop.
+   */
+  scoreTokens(
+    hidden: Float32Array,
+    following: readonly number[],
+    topLogprobs: number,
+  ): Promise<readonly SampledToken[]>;
   close(): Promise<void>;
 }
 

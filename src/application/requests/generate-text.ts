@@ -184,12 +184,11 @@ export class GenerateText implements InferenceService {
       maxTokens,
       sampling: request.sampling,
       stop: request.stop,
+      echo: request.echo === true,
       prefillChunkTokens: this.#options.prefillChunkTokens,
       stepsUnderWay: running.hopCount + 1,
     });
     try {
-      if (request.echo === true)
-        yield { kind: 'prompt', text: model.decode(promptTokens), tokens: promptTokens.map((token) => ({ token })) };
       for await (const event of tokens) {
         running.observe(event, promptTokens.length);
         yield event;
@@ -210,7 +209,7 @@ export class GenerateText implements InferenceService {
     const room = sessionTokens - promptTokens.length;
     const maxTokens =
       request.isMaxTokensDefault === true ? Math.max(1, Math.min(request.maxTokens, room)) : request.maxTokens;
-    if (!Number.isSafeInteger(maxTokens) || maxTokens < 1)
+    if (!Number.isSafeInteger(maxTokens) || maxTokens < (request.echo === true ? 0 : 1))
       throw invalid('max_tokens', 'max_tokens must be a whole number of at least 1');
     if (maxTokens > room) {
       throw new DispatcherError(

@@ -1,13 +1,15 @@
 import type { GenerationEvent } from '../ports/inference.ts';
-import type { LanguageModel, SamplingOptions } from '../ports/language-model.ts';
+import type { LanguageModel, SampledToken, SamplingOptions } from '../ports/language-model.ts';
 import { StopMatcher } from './stop-matcher.ts';
 
 export interface TokenLoopInput {
   readonly promptTokens: readonly number[];
-  /** >= 1. */
+  /** >= 1; 0 only with `echo`: the prompt is all there is. */
   readonly maxTokens: number;
   readonly sampling: SamplingOptions;
   readonly stop: readonly string[];
+  /** The prompt comes first, with log-probabilities if the sampling asks for them. */
+  readonly echo?: boolean;
   /** Tokens per prefill step, >= 1. */
   readonly prefillChunkTokens: number;
   /** Prefill steps on their way through the chain at once, >= 1; one more than hops keeps all busy. */
@@ -33,7 +35,23 @@ export async function* runTokenLoop(
   const sampler = model.createSampler(input.sampling);
   const decoder = model.createTextDecoder();
   const stops = new StopMatcher(input.stop);
-  let hidden = await prefill(chain, input);
+  const { promptTokens, sampling, echo = false } = input;
+  const isScored = echo && sampling.topLogprobs !== undefined;
+  const rows = await prefill(chain, input, isScored);
+  if (echo) {
+    const [first, ...others] = promptTokens;
+    const scored = isScored ? await model.scoreTokens(rows, others, sampling.topLogprobs ?? 0) : others.map(plain);
+    yield {
+      kind: 'prompt',
+      text: model.decode(promptTokens),
+      tokens: [...(first === undefined ? [] : [plain(first)]), ...scored],
+    };
+  }
+  if (input.maxTokens === 0) {
+    yield { kind: 'end', text: '', finishReason: 'length', completionTokens: 0 };
+    return;
+  }
+  let hidden = rows.subarray(rows.length - model.hiddenSize);
   let completionTokens = 0;
   for (;;) {
     const token = await sampler.next(hidden);
@@ -52,20 +70,34 @@ export async function* runTokenLoop(
   }
 }
 
-/** Feeds the prompt; resolves with the last position's hidden state, float32[1, hidden]. */
-async function prefill(chain: TokenSink, input: TokenLoopInput): Promise<Float32Array> {
+function plain(token: number): SampledToken {
+  return { token };
+}
+
+/** Feeds the prompt; resolves with the last position's hidden state, or with all: float32[1 or prompt, hidden]. */
+async function prefill(chain: TokenSink, input: TokenLoopInput, isWhole: boolean): Promise<Float32Array> {
   const underWay: Promise<Float32Array>[] = [];
   const { promptTokens, prefillChunkTokens } = input;
-  let last: Float32Array | undefined;
+  const answers: Float32Array[] = [];
   for (let start = 0; start < promptTokens.length; start += prefillChunkTokens) {
     const chunk = promptTokens.slice(start, start + prefillChunkTokens);
     const isLast = start + chunk.length >= promptTokens.length;
-    const step = chain.feed(chunk, isLast ? 1 : 0);
+    const step = chain.feed(chunk, isWhole ? chunk.length : isLast ? 1 : 0);
     // A failure of a later step must not count as unhandled while an earlier one is awaited.
     step.catch(() => undefined);
     underWay.push(step);
-    if (underWay.length >= input.stepsUnderWay) last = await underWay.shift();
+    if (underWay.length >= input.stepsUnderWay) answers.push(await (underWay.shift() as Promise<Float32Array>));
   }
-  for (const step of underWay) last = await step;
-  return last as Float32Array;
+  for (const step of underWay) answers.push(await step);
+  return isWhole ? concatenate(answers) : (answers.at(-1) as Float32Array);
+}
+
+function concatenate(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -62,6 +62,14 @@ def completions():
     assert text
 
 
+def prompts_are_scored():
+    answer = client.completions.create(model="default", prompt="It is a truth", max_tokens=0, echo=True, logprobs=2)
+    scores = answer.choices[0].logprobs
+    assert answer.choices[0].text == "It is a truth" and answer.usage.completion_tokens == 0, answer
+    assert scores.token_logprobs[0] is None and all(score <= 0 for score in scores.token_logprobs[1:]), scores
+    assert all(len(top) == 2 for top in scores.top_logprobs[1:]), scores
+
+
 def same_seed_same_text():
     ask = lambda: client.completions.create(model="default", prompt="It is", max_tokens=12, seed=7).choices[0].text
     assert ask() == ask()
@@ -118,6 +126,7 @@ for check in [
     stream_helper,
     choices_and_logprobs,
     completions,
+    prompts_are_scored,
     same_seed_same_text,
     models,
     errors,

@@ -100,6 +100,17 @@ describe('sampleToken', () => {
     expect(choice.topLogprobs![0]!.logprob).toBeCloseTo(Math.log(0.5), 5);
   });
 
+  it('reports a given token, however unlikely, beside the likely ones', () => {
+    const scored = sampleToken(logits(Math.log(0.7), Math.log(0.2), Math.log(0.1)), {
+      ...greedy,
+      topLogprobs: 1,
+      given: 2,
+    });
+    expect(scored.token).toBe(2);
+    expect(scored.logprob).toBeCloseTo(Math.log(0.1), 5);
+    expect(scored.topLogprobs?.map(({ token }) => token)).toEqual([0]);
+  });
+
   it('reports as many alternatives as asked for, largest first, and none for 0', () => {
     const values = Array.from({ length: 500 }, (_, i) => Math.sin(i * 7) * 10);
     const { topLogprobs } = sampleToken(logits(...values), { ...greedy, topLogprobs: 20 });
