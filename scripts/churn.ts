@@ -127,7 +127,7 @@ const rows = [
 ];
 process.stdout.write(
   [
-    '| | span changes per event | without coverage, s | of that, avoidable, s | mean response, s | requests served | begun anew |',
+    '| | span changes per event | without coverage, s | of that, nobody loading, s | mean response, s | requests served | begun anew |',
     '|---|---|---|---|---|---|---|',
     ...rows,
     '',

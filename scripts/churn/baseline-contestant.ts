@@ -93,6 +93,7 @@ export class BaselineContestant implements Contestant {
     server.cancelLoad = this.#clock.setTimer(blocks * LOAD_MS_PER_BLOCK, () => {
       server.isReady = true;
       this.#tellChains();
+      this.#events.loadEnded(serverId);
     });
   }
 

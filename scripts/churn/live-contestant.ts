@@ -148,9 +148,10 @@ class LiveServer {
     if (this.#hosted === undefined || !isSameSpan(this.#hosted, span)) this.#events.spanChanged(this.#serverId);
     const blocks = countNewBlocks(this.#hosted, span);
     this.#hosted = span;
-    this.#cancelLoad = this.#clock.setTimer(blocks * LOAD_MS_PER_BLOCK, () =>
-      this.#swarm.spanReady(this.#serverId, this.incarnation, epoch, span),
-    );
+    this.#cancelLoad = this.#clock.setTimer(blocks * LOAD_MS_PER_BLOCK, () => {
+      this.#swarm.spanReady(this.#serverId, this.incarnation, epoch, span);
+      this.#events.loadEnded(this.#serverId);
+    });
   }
 
   drained(): void {}

@@ -14,8 +14,9 @@ export class SwarmEvents {
   movedSpans = 0;
   /** Time without any chain. */
   #darkMs = 0;
-  /** Of that, while the servers present could have held every block. */
+  /** Of that, while the servers present had memory for every block and none of them was loading any. */
   #avoidableMs = 0;
+  readonly #loading = new Set<string>();
   #sinceMs = 0;
   #hasChains = false;
   #couldServe = false;
@@ -45,6 +46,7 @@ export class SwarmEvents {
   }
 
   left(serverId: string): void {
+    this.loadEnded(serverId);
     this.#fresh.delete(serverId);
     if (this.#isCounting) this.events += 1;
     this.#jobs.serverLost(serverId);
@@ -56,7 +58,15 @@ export class SwarmEvents {
     this.#couldServe = couldServe;
   }
 
+  loadEnded(serverId: string): void {
+    this.#tick();
+    this.#loading.delete(serverId);
+  }
+
+  /** A server was told other blocks than it has, and loads them. */
   spanChanged(serverId: string): void {
+    this.#tick();
+    this.#loading.add(serverId);
     if (this.#fresh.delete(serverId)) return;
     if (this.#isCounting) this.movedSpans += 1;
   }
@@ -75,7 +85,7 @@ export class SwarmEvents {
     const nowMs = this.#clock.nowMs();
     if (this.#isCounting && !this.#hasChains) {
       this.#darkMs += nowMs - this.#sinceMs;
-      if (this.#couldServe) this.#avoidableMs += nowMs - this.#sinceMs;
+      if (this.#couldServe && this.#loading.size === 0) this.#avoidableMs += nowMs - this.#sinceMs;
     }
     this.#sinceMs = nowMs;
   }
