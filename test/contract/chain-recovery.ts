@@ -1,48 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ChainSession, HopReplacement, TransportHop } from '../../src/application/ports/chain-transport.ts';
+import { HistoryBudget } from '../../src/application/requests/history-budget.ts';
 import type { Span } from '../../src/domain/model/span.ts';
-import { createRng, type Rng } from '../../src/domain/shared/rng.ts';
+import { createRng } from '../../src/domain/shared/rng.ts';
+import { breakingHosts, failsAfter, inputs } from '../support/breaking-hosts.ts';
 import { MemoryBlockHost, type MemoryBlockHostOptions } from '../support/memory-block-host.ts';
 import type { ChainTransportRig } from './chain-transport.ts';
 
 const HIDDEN = 4;
 const MAX_TOKENS = 200;
-
-/** Bytes that count themselves. */
-class CountedMemory {
-  used = 0;
-  readonly #limit: number;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  take(bytes: number): boolean {
-    if (this.used + bytes > this.#limit) return false;
-    this.used += bytes;
-    return true;
-  }
-
-  give(bytes: number): void {
-    this.used -= bytes;
-  }
-}
-
-const embed = (position: number): number[] => [position % 50, position % 7, position % 11, 1];
-
-function inputs(position: number, tokens: number): Float32Array {
-  return Float32Array.from(Array.from({ length: tokens }, (_, i) => embed(position + i)).flat());
-}
-
-/** Fails each step from the n-th on. */
-function failsAfter(steps: number): (output: Float32Array) => Float32Array {
-  let seen = 0;
-  return (output) => {
-    seen += 1;
-    if (seen > steps) throw new Error('the server broke');
-    return output;
-  };
-}
 
 /**
  * What a session with recovery promises, for every implementation. The hosts' outputs depend on all that they were fed.
@@ -56,7 +22,7 @@ export function describeChainRecovery(
   describe(`recovery of a session over ${name}`, () => {
     let rig: ChainTransportRig;
     let hosts: MemoryBlockHost[] = [];
-    let memory: CountedMemory;
+    let memory: HistoryBudget;
     let suspensions: number;
     let wakeUp: () => void = () => undefined;
     let session: ChainSession;
@@ -81,7 +47,7 @@ export function describeChainRecovery(
     ): Promise<void> {
       hosts = options.map((option) => new MemoryBlockHost({ hiddenSize: HIDDEN, remembers: true, ...option }));
       rig = await startRig(hosts);
-      memory = new CountedMemory(memoryBytes);
+      memory = new HistoryBudget(memoryBytes);
       suspensions = 0;
       session = await rig.transport.open(
         {
@@ -142,7 +108,7 @@ export function describeChainRecovery(
 
     const freed = async (): Promise<void> => {
       session.close();
-      expect(memory.used).toBe(0);
+      expect(memory.usedBytes).toBe(0);
       await expect
         .poll(() => hosts.map((host) => host.usage().sessions), { interval: 5, timeout: 2_000 })
         .toEqual(hosts.map(() => 0));
@@ -284,7 +250,7 @@ export function describeChainRecovery(
       const answers = run([4, 4], 6);
       await suspended();
       session.detach();
-      expect(memory.used).toBe(0);
+      expect(memory.usedBytes).toBe(0);
       await expect.poll(() => hosts.map((host) => host.usage().sessions)).toEqual([0, 0, 0, 0]);
       expect(session.failures().map(({ index }) => index)).toEqual([0, 1]);
       await session.replaceHops(0, 2, replacement(hop(2), hop(3)));
@@ -322,7 +288,7 @@ export function describeChainRecovery(
         const chunks = Array.from({ length: 1 + Math.floor(rng.next() * 5) }, () => 1 + Math.floor(rng.next() * 9));
         const singles = Math.floor(rng.next() * 8);
         const expected = await undisturbed([A, B, C], chunks, singles);
-        await start(brokenHosts(rng), [0, 1, 2], rng.next() < 0.3 ? 200 : 1_000_000);
+        await start(breakingHosts([A, B, C], rng), [0, 1, 2], rng.next() < 0.3 ? 200 : 1_000_000);
         let spare = [3, 6, 9];
         const repair = async (): Promise<void> => {
           for (let failure = session.failures()[0]; failure !== undefined; failure = session.failures()[0]) {
@@ -345,18 +311,5 @@ export function describeChainRecovery(
         if (round < randomRounds - 1) await rig.close();
       }
     });
-
-    /** One server for each span that breaks soon, and three more of each, of which the last one never does. */
-    function brokenHosts(rng: Rng): (MemoryBlockHostOptions & { hosted: Span })[] {
-      const breaking = (hosted: Span): MemoryBlockHostOptions & { hosted: Span } => ({
-        hosted,
-        spoil: failsAfter(Math.floor(rng.next() * 10)),
-        ...(rng.next() < 0.2 && { cacheTokens: 1 }),
-      });
-      return [
-        ...[A, B, C].map((hosted) => ({ hosted, spoil: failsAfter(Math.floor(rng.next() * 10)) })),
-        ...[A, B, C].flatMap((hosted) => [breaking(hosted), breaking(hosted), { hosted }]),
-      ];
-    }
   });
 }
