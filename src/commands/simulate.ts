@@ -134,6 +134,7 @@ function toContestant(
     planTokens: entry.plan_tokens,
     policy: entry.policy,
     cache: entry.cache,
+    maxComputeLoad: entry.max_compute_load,
     scheduling: {
       order: entry.order,
       ...(entry.max_overtakes === undefined ? {} : { maxOvertakes: entry.max_overtakes }),

@@ -65,6 +65,7 @@ const contestantSchema = z
     cache: oneOf(['slots', 'chain-tokens', 'tokens']).default('slots'),
     order: oneOf(['fifo', 'shortest']).default('fifo'),
     plan_tokens: whole(1, 10_000_000).optional(),
+    max_compute_load: number(0.1, 1000).optional(),
     max_overtakes: whole(0, 1_000_000).optional(),
     max_wait_factor: number(1.01, 1_000_000).optional(),
     service_model: oneOf(['independent', 'shared-compute']).default('independent'),
@@ -139,6 +140,9 @@ function contradiction(
   }
   if (contestant.cache !== 'slots' && swarm.sessionTokens === undefined) {
     return `cache: ${contestant.cache} needs model.cache_bytes_per_token_per_block and model.session_tokens`;
+  }
+  if (contestant.max_compute_load !== undefined && (contestant.cache !== 'tokens' || slow !== undefined)) {
+    return 'max_compute_load: goes with cache: tokens and speeds of every server';
   }
   if (contestant.plan_tokens !== undefined && contestant.plan_tokens > (swarm.sessionTokens ?? 0)) {
     return 'plan_tokens: must be at most model.session_tokens, and the model must give its cache per token';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { recovery } from './recovery-schema.ts';
+import { schedulingSchema } from './scheduling-schema.ts';
 
 /**
  * Every key of the dispatcher's configuration, with its range, default and meaning. Units are the last
@@ -209,49 +210,6 @@ const planner = z.strictObject({
     .describe('jobs per chain that placement leaves cache for; without it the planner searches'),
 });
 
-const TENANT_WEIGHT = /^[A-Za-z0-9._:@-]{1,64}=(?:[1-9]\d{0,5}(?:\.\d{1,3})?|0\.\d{1,3})$/;
-
-const scheduling = z.strictObject({
-  queue_limit: count(0, 1_000_000).default(1024).describe('requests that may wait; more are refused with 429'),
-  default_deadline_seconds: seconds(0.1, 86_400)
-    .default(120)
-    .describe('longest wait in the queue for a request that names no deadline'),
-  cache: z
-    .enum(['tokens', 'slots'])
-    .default('tokens')
-    .describe(
-      "what a request reserves at each hop: its own prompt and longest output, out of what all chains through a server share; or one slot of the longest session out of its chain's, as in the paper",
-    ),
-  cache_granularity_tokens: count(1, 65_536)
-    .default(16)
-    .describe('with cache: tokens, reservations are rounded up to whole multiples of this'),
-  order: z
-    .enum(['shortest', 'fifo'])
-    .default('shortest')
-    .describe('who goes next of one tenant and class: the shortest predicted service, or who came first'),
-  max_wait_factor: z
-    .number()
-    .min(1.1)
-    .max(1_000_000)
-    .default(8)
-    .describe('with order: shortest, nobody waits for more work than this times what waited when it came'),
-  max_overtakes: count(0, 1_000_000)
-    .default(16)
-    .describe('with cache: tokens, smaller requests that may start before the next one while it does not fit'),
-  tenant_weights: z
-    .array(z.string().regex(TENANT_WEIGHT, 'must be TENANT=WEIGHT, for instance research=2.5'))
-    .max(1000)
-    .default([])
-    .describe('shares of tenants that wait together, as TENANT=WEIGHT; the others weigh 1'),
-  tenant_max_concurrency: count(1, 1_000_000)
-    .optional()
-    .describe('requests of one tenant that may wait or run at once; more are refused with 429'),
-  tenant_requests_per_minute: count(1, 1_000_000_000).optional().describe('requests of one tenant in a minute'),
-  tenant_tokens_per_minute: count(1, 1_000_000_000_000)
-    .optional()
-    .describe('prompt and longest output tokens of one tenant in a minute'),
-});
-
 const limits = z.strictObject({
   max_servers: count(1, 10_000).default(512).describe('servers registered at once; more are refused'),
   max_connections: count(1, 1_000_000).default(4096).describe('HTTP connections open at once'),
@@ -303,7 +261,7 @@ export const configSchema = z.strictObject({
   model: model.prefault({}).describe('the model served'),
   swarm: swarm.prefault({}).describe('the servers: leases, time limits, addresses'),
   planner: planner.prefault({}).describe('placement and chains'),
-  scheduling: scheduling.prefault({}).describe('the queue: cache, order, tenants'),
+  scheduling: schedulingSchema.prefault({}).describe('the queue: cache, order, tenants'),
   recovery: recovery.prefault({}).describe('running requests whose servers fail'),
   limits: limits.prefault({}).describe('what one dispatcher takes on'),
   security: security.prefault({}).describe('who may join and who may ask'),

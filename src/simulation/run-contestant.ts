@@ -40,6 +40,8 @@ export interface Contestant {
   readonly policy: DispatchPolicy;
   /** One slot of the largest session for each job, its tokens out of its chain's slots, or out of its servers' cache. */
   readonly cache: CacheSharing;
+  /** See `SchedulingChoice`. */
+  readonly maxComputeLoad: number | undefined;
   readonly scheduling: Pick<SchedulerOptions, 'order' | 'maxOvertakes' | 'maxWaitFactor'>;
   readonly serviceModel: ServiceModel;
   /** Undefined sends prompts whole. */

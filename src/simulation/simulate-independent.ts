@@ -20,6 +20,8 @@ export interface IndependentSimulation {
   readonly scheduling?: Omit<SchedulerOptions, 'queueLimit'>;
   /** Cache of each server beside its blocks, bytes, for `cache: tokens`. */
   readonly serverCacheBytes?: ReadonlyMap<string, number>;
+  /** Jobs at once on each chain, for `cache: tokens`. */
+  readonly jobLimits?: readonly number[];
   /** What the scheduler is told of job i; default: nothing. */
   readonly describeJob?: (job: number) => Pick<Job, 'tokens' | 'size'>;
 }
@@ -41,8 +43,8 @@ export function simulateIndependent(simulation: IndependentSimulation): JobRecor
     simulation.serviceSeconds ?? ((job: number, chain: number) => (sizes[job] ?? 1) * (meanSeconds[chain] ?? 0));
   const positions = new Map(chains.map((chain, k) => [chain.id, k]));
   const scheduler = new Scheduler({ queueLimit: simulation.queueLimit ?? jobs.count, ...simulation.scheduling });
-  const { serverCacheBytes = new Map(), describeJob = () => NOTHING_KNOWN } = simulation;
-  scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map(), serverCacheBytes }, 0);
+  const { serverCacheBytes = new Map(), jobLimits = [], describeJob = () => NOTHING_KNOWN } = simulation;
+  scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map(), serverCacheBytes, jobLimits }, 0);
   const startSeconds = new Float64Array(jobs.count).fill(Number.NaN);
   const endSeconds = new Float64Array(jobs.count).fill(Number.NaN);
   const events = new EventQueue();

@@ -25,6 +25,7 @@ export interface SharedComputeSimulation {
   /** How the scheduler gives cache and orders its queue; default: the paper's way. */
   readonly scheduling?: IndependentSimulation['scheduling'];
   readonly serverCacheBytes?: IndependentSimulation['serverCacheBytes'];
+  readonly jobLimits?: IndependentSimulation['jobLimits'];
   readonly describeJob?: IndependentSimulation['describeJob'];
 }
 
@@ -98,9 +99,9 @@ class SharedComputeRun {
   constructor(simulation: SharedComputeSimulation) {
     const { chains, jobs, speeds } = simulation;
     this.#simulation = simulation;
-    const { serverCacheBytes = new Map() } = simulation;
+    const { serverCacheBytes = new Map(), jobLimits = [] } = simulation;
     this.#scheduler = new Scheduler({ queueLimit: simulation.queueLimit ?? jobs.count, ...simulation.scheduling });
-    this.#scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map(), serverCacheBytes }, 0);
+    this.#scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map(), serverCacheBytes, jobLimits }, 0);
     this.#chainPosition = new Map(chains.map((chain, k) => [chain.id, k]));
     const serverPosition = new Map<string, number>();
     this.#hops = chains.map((chain) =>

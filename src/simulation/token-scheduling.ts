@@ -1,6 +1,8 @@
 import type { Chain } from '../domain/model/chain.ts';
 import type { ModelShape } from '../domain/model/model.ts';
 import type { FeasiblePlan } from '../domain/model/plan.ts';
+import type { TokenWorkload } from '../domain/planning/service-times.ts';
+import { usefulJobs } from '../domain/planning/useful-jobs.ts';
 import type { SchedulerOptions } from '../domain/scheduling/scheduler-options.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import type { IndependentSimulation } from './simulate-independent.ts';
@@ -12,15 +14,21 @@ export interface SchedulingChoice {
   readonly cache: CacheSharing;
   /** Tokens that a slot of the plan stands for; undefined: the longest session. */
   readonly planTokens: number | undefined;
+  /** Jobs at once on a chain over those that raise its throughput; undefined: what its cache holds. With `tokens` only. */
+  readonly maxComputeLoad: number | undefined;
   readonly scheduling: Pick<SchedulerOptions, 'order' | 'maxOvertakes' | 'maxWaitFactor'>;
 }
 
 export interface SchedulingTerms extends TokenServiceTerms {
   readonly model: ModelShape;
   readonly sessionTokens: number | undefined;
+  readonly meanTokens: TokenWorkload | undefined;
 }
 
-type TokenSimulation = Pick<IndependentSimulation, 'chains' | 'scheduling' | 'serverCacheBytes' | 'describeJob'>;
+type TokenSimulation = Pick<
+  IndependentSimulation,
+  'chains' | 'scheduling' | 'serverCacheBytes' | 'jobLimits' | 'describeJob'
+>;
 
 /** How a contestant's jobs are given cache and put in order: what a simulation of its plan needs besides. */
 export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice, plan: FeasiblePlan): TokenSimulation {
@@ -32,7 +40,15 @@ export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice
   invariant(sessionTokens !== undefined, 'cache by tokens is known by tokens');
   const cacheBytesPerToken = model.cacheBytesPerBlock / sessionTokens;
   const scheduling = { ...choice.scheduling, cache: 'tokens', cacheBytesPerToken } as const;
-  if (cache === 'tokens') return { chains, scheduling, describeJob, serverCacheBytes: cacheOfServers(terms, plan) };
+  if (cache === 'tokens') {
+    const { maxComputeLoad } = choice;
+    const { meanTokens } = terms;
+    const jobLimits =
+      maxComputeLoad === undefined || meanTokens === undefined
+        ? []
+        : chains.map((chain) => usefulJobs(chain, (id) => terms.speeds.get(id), meanTokens, maxComputeLoad));
+    return { chains, scheduling, describeJob, jobLimits, serverCacheBytes: cacheOfServers(terms, plan) };
+  }
   // As if each chain had servers of its own, with the cache of its slots.
   const serverCacheBytes = new Map<string, number>();
   const apart = chains.map((chain) => ({

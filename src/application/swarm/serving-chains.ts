@@ -3,6 +3,8 @@ import type { Chain } from '../../domain/model/chain.ts';
 import type { ModelShape } from '../../domain/model/model.ts';
 import type { PlacedSpan } from '../../domain/model/placement.ts';
 import { composeLiveChains, type LiveChains } from '../../domain/planning/live-chains.ts';
+import { usefulJobs } from '../../domain/planning/useful-jobs.ts';
+import type { DispatchPlan } from '../../domain/scheduling/cache-table.ts';
 import { plannableServer, type ServiceTimeTerms } from './member-state.ts';
 
 /** How much the newest request weighs in the mean of a chain's measured service time. */
@@ -24,7 +26,7 @@ export class ServingChains {
   }
 
   /** Composes them anew. A chain with the same hops as before is the same chain, and keeps its figures. */
-  refresh(members: readonly Member[], terms: ServiceTimeTerms): LiveChains {
+  refresh(members: readonly Member[], terms: ServiceTimeTerms): LiveChains & Pick<DispatchPlan, 'jobLimits'> {
     const serving = members.filter((member) => phaseOf(member) === 'serving');
     const live = composeLiveChains(
       this.#model,
@@ -34,7 +36,12 @@ export class ServingChains {
     this.#chains = live.chains;
     const ids = new Set(live.chains.map((chain) => chain.id));
     for (const id of this.#measured.keys()) if (!ids.has(id)) this.#measured.delete(id);
-    return live;
+    const { maxComputeLoad, workload, overheadSeconds } = terms;
+    if (maxComputeLoad === undefined) return live;
+    const speeds = new Map(serving.map((member) => [member.serverId, { ...member.speeds, overheadSeconds }]));
+    const speedsOf = speeds.get.bind(speeds);
+    const jobLimits = live.chains.map((chain) => usefulJobs(chain, speedsOf, workload, maxComputeLoad));
+    return { ...live, jobLimits };
   }
 
   /** Mean service time of a chain's latest requests, seconds; undefined before the first. */

@@ -120,6 +120,7 @@ export async function startDispatcher(
       },
       overheadSeconds: config.planner.overhead_seconds,
       hiddenBytesPerToken: model.hiddenSize * Float32Array.BYTES_PER_ELEMENT,
+      maxComputeLoad: config.scheduling.max_compute_load,
     },
     settleMs: config.swarm.step_timeout_seconds * 1000,
     workloadSamples: config.planner.workload_samples,

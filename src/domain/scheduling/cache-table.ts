@@ -13,6 +13,8 @@ export interface DispatchPlan {
   readonly serverSlots: ReadonlyMap<string, number>;
   /** Cache of each server beside its blocks, bytes >= 0. A server that is absent has no limit. Counts where cache is given by tokens. */
   readonly serverCacheBytes?: ReadonlyMap<string, number>;
+  /** Jobs at once that each chain may start, in the order of `chains`; absent: as many as its cache holds. Counts where cache is given by tokens. */
+  readonly jobLimits?: readonly number[];
 }
 
 /** A chain with what runs on it. A chain that the current plan no longer has is retired: rank -1. */

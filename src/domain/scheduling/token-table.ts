@@ -9,6 +9,8 @@ export interface TokenChain extends ChainState {
   rank: number;
   busy: number;
   tokens: number;
+  /** Jobs at once that may start on it. */
+  jobLimit: number;
   readonly servers: readonly TokenServer[];
   /** Blocks at each hop, in the order of `servers`. */
   readonly blocks: readonly number[];
@@ -81,6 +83,7 @@ export class TokenTable implements CacheTable<TokenChain> {
       invariant(state.rank === -1, 'a plan names a chain once');
       state.chain = chain;
       state.rank = rank;
+      state.jobLimit = plan.jobLimits?.[rank] ?? Number.POSITIVE_INFINITY;
       for (const server of state.servers) server.chains.push(state);
       return state;
     });
@@ -137,7 +140,7 @@ export class TokenTable implements CacheTable<TokenChain> {
   move(from: TokenChain, chain: Chain, tokens: number): TokenChain | undefined {
     const state = this.#stateOf(chain);
     this.#give(from, tokens);
-    const hasRoom = freeTokens(state) >= tokens;
+    const hasRoom = roomTokens(state) >= tokens;
     this.#take(from, tokens);
     if (!hasRoom) {
       this.#forgetIfGone(state);
@@ -209,7 +212,16 @@ export class TokenTable implements CacheTable<TokenChain> {
       const blocks = new Map<string, number>();
       for (const { serverId, blockCount } of chain.hops) blocks.set(serverId, (blocks.get(serverId) ?? 0) + blockCount);
       const servers = [...blocks.keys()].map((id) => this.#server(id));
-      state = { key, chain, rank: -1, busy: 0, tokens: 0, servers, blocks: [...blocks.values()] };
+      state = {
+        key,
+        chain,
+        rank: -1,
+        busy: 0,
+        tokens: 0,
+        jobLimit: Number.POSITIVE_INFINITY,
+        servers,
+        blocks: [...blocks.values()],
+      };
       this.#byKey.set(key, state);
     }
     return state;
@@ -250,8 +262,13 @@ function tokensWhenIdle({ servers, blocks }: TokenChain): number {
   );
 }
 
-/** Tokens that a job on the chain could still reserve. */
+/** Tokens that a new job on the chain could reserve; negative: none may start. */
 function freeTokens(state: TokenChain): number {
+  return state.busy < state.jobLimit ? roomTokens(state) : Number.NEGATIVE_INFINITY;
+}
+
+/** Tokens for which all servers of the chain have room. */
+function roomTokens(state: TokenChain): number {
   const { servers, blocks } = state;
   let free = Number.POSITIVE_INFINITY;
   for (let i = 0; i < servers.length; i += 1) {
