@@ -19,7 +19,7 @@ export interface InferenceService {
    * chain and nothing is buffered. The job's slot is held until the iterator ends, throws, is
    * returned early, or `signal` aborts.
    * @throws DispatcherError DSP_MODEL_NOT_FOUND, DSP_INVALID_ARGUMENT, DSP_CONTEXT_TOO_LONG, DSP_QUEUE_FULL,
-   *   DSP_DEADLINE_EXCEEDED, DSP_NO_CAPACITY, DSP_DRAINING, DSP_CANCELLED; while iterating also DSP_CHAIN_FAILED
+   *   DSP_RATE_LIMITED, DSP_DEADLINE_EXCEEDED, DSP_NO_CAPACITY, DSP_DRAINING, DSP_CANCELLED; while iterating also DSP_CHAIN_FAILED
    */
   generate(request: GenerationRequest, signal: AbortSignal): Promise<Generation>;
   /**
