@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type AgentProcess, startAgent } from '../support/agent-process.ts';
 import { ServeProcess } from '../support/serve-process.ts';
 
-const SOON = { timeout: 15_000, interval: 50 };
+const SOON = { timeout: 30_000, interval: 50 };
 
 interface ServerJson {
   readonly server_id: string;
@@ -88,5 +88,5 @@ describe('a dispatcher that is restarted', () => {
     });
     expect(reply.status).toBe(200);
     expect(second.child.exitCode).toBeNull();
-  }, 40_000);
+  }, 90_000);
 });
