@@ -42,7 +42,7 @@ const server = z.object({
 const chain = z.object({
   chain_id: z.string(),
   hops: z.array(placedSpanSchema).describe('In the order of the blocks; each with the blocks that it runs.'),
-  slots: z.int().describe('Jobs at once.'),
+  slots: z.int().describe('Longest sessions that it has cache for; by tokens more jobs may run at once.'),
   slots_in_use: z.int(),
   planned_service_seconds: seconds,
   measured_service_seconds: seconds.nullable(),

@@ -69,7 +69,7 @@ const ERROR_MEANINGS: Readonly<Record<number, string>> = {
   408: 'The deadline cannot be met, or has passed',
   413: 'The body is too large',
   415: 'The body is not JSON',
-  429: 'The queue is full; try again after `retry-after-ms`',
+  429: 'The queue is full, or the tenant is over a limit; try again after `retry-after-ms`',
   502: 'Every chain failed',
   503: 'No plan covers the model now, or the dispatcher is draining',
 };
