@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ['test/petals/support/make-environment.ts'],
     // A server starts in 7 to 18 s, and no more than three run at once.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
   },
 });

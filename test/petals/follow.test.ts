@@ -110,6 +110,60 @@ describe('a dispatcher in front of a PETALS swarm', () => {
     }
   });
 
+  it('goes on with the same text when a server dies in the middle of it', async () => {
+    const third = await PetalsServer.start({
+      blocks: '3:6',
+      peers: [first.address],
+      cacheTokens: 1100,
+      updatePeriodSeconds: 1,
+    });
+    try {
+      const running = dispatcher(first.address, { DAISYCHAIN_SWARM__STEP_TIMEOUT_SECONDS: '2' });
+      await running.ready(30_000);
+      await expect
+        .poll(() => states(running), { timeout: 15_000 })
+        .toEqual({ [first.peerId]: 'serving', [second.peerId]: 'serving', [third.peerId]: 'serving' });
+      const request = {
+        model: 'default',
+        prompt: REFERENCE.prompt_tokens,
+        max_tokens: 60,
+        temperature: 0,
+        stream: true,
+      };
+      const response = await running.post('/v1/completions', request);
+      const chain = response.headers.get('x-daisychain-chain') ?? '';
+      const { chains } = (await (await fetch(`${running.url}/admin/v1/chains`)).json()) as {
+        chains: readonly { readonly chain_id: string; readonly hops: readonly { readonly server_id: string }[] }[];
+      };
+      const used = chains.find(({ chain_id }) => chain_id === chain)?.hops.at(-1)?.server_id;
+      expect([second.peerId, third.peerId]).toContain(used);
+      let received = '';
+      let isKilled = false;
+      for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
+        received += Buffer.from(piece).toString('utf8');
+        if (isKilled || received.split('data: ').length < 10) continue;
+        isKilled = true;
+        (used === second.peerId ? second : third).kill();
+      }
+      const pieces = received.split('\n').filter((line) => line.startsWith('data: {'));
+      const answer = pieces.map((line) => {
+        const { choices = [] } = JSON.parse(line.slice(6)) as { choices?: { text: string }[] };
+        return choices[0]?.text ?? '';
+      });
+      expect(isKilled).toBe(true);
+      expect(answer.join('')).toBe(text);
+      if (used === second.peerId) await second.stop();
+    } finally {
+      await third.stop();
+    }
+    second = await PetalsServer.start({
+      blocks: '3:6',
+      peers: [first.address],
+      cacheTokens: 1100,
+      updatePeriodSeconds: 1,
+    });
+  });
+
   it('loses a server that is killed, and takes it back when another one hosts its blocks', async () => {
     const running = dispatcher(first.address);
     await running.ready(30_000);

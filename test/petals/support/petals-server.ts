@@ -13,7 +13,7 @@ export const PETALS_RUNNER = path.join(ROOT, 'scripts/petals/run_server.py');
 /** Blocks of the tests' swarms are named `tiny.0` to `tiny.5`. */
 export const DHT_PREFIX = 'tiny';
 
-const START_MS = 60_000;
+const START_MS = 120_000;
 const LOG_BYTES = 200_000;
 
 export interface PetalsServerOptions {

@@ -3,7 +3,6 @@ import type { OpenChainRequest, TransportHop } from '../../../application/ports/
 import { DispatcherError, type ErrorCode } from '../../../domain/shared/errors.ts';
 import { printablePeerText } from '../../wire/failure-codes.ts';
 import { MAX_MESSAGE_BYTES, MAX_STEPS_IN_FLIGHT } from '../../wire/limits.ts';
-import { encodeMsgpack } from '../../wire/petals/encode-msgpack.ts';
 import {
   END_OF_MESSAGES,
   type Frame,
@@ -11,19 +10,14 @@ import {
   readMarkerPrefix,
   withMarker,
 } from '../../wire/petals/frame-reader.ts';
-import { decodePetals, encodePetals } from '../../wire/petals/messages.ts';
+import { decodePetals } from '../../wire/petals/messages.ts';
 import type { PetalsNetwork } from '../../wire/petals/petals-network.ts';
 import { codeOfServerError } from '../../wire/petals/server-error.ts';
 import { piecesOf } from '../../wire/petals/stream-bytes.ts';
-import {
-  decodeHidden,
-  encodeHidden,
-  type HiddenDtype,
-  NO_HYPOTHESES,
-  NO_PROMPTS,
-} from '../../wire/petals/tensor-codec.ts';
+import { decodeHidden, type HiddenDtype } from '../../wire/petals/tensor-codec.ts';
 import type { HopLink, HopListener, HopStep } from '../hop-link.ts';
 import type { PushRoute } from './push-route.ts';
+import { openingMessage, stepMessage } from './session-messages.ts';
 
 /** How long a server may take to end its side of a session that was ended in words, ms. */
 const FAREWELL_MS = 1_000;
@@ -155,48 +149,17 @@ class PetalsHopLink implements HopLink {
     };
     stream.addEventListener('close', ended, { once: true });
     stream.addEventListener('remoteCloseWrite', ended, { once: true });
-    const { hiddenSize, maxTokens } = this.#request;
-    this.#sendMessage(new Float32Array(0), 0, hiddenSize, {
-      max_length: maxTokens,
-      session_id: this.#sessionId(this.#index),
-      alloc_timeout: this.#options.allocTimeoutMs / 1000,
-      next_servers: this.#isPushed ? this.#serversAfter() : undefined,
-    });
-  }
-
-  /** The wire's form of the hops after this one. */
-  #serversAfter(): (string | number)[][] {
-    return this.#request.hops.slice(this.#index + 1).map((hop, i) => {
-      const peerId = hop.address.slice(hop.address.lastIndexOf('/') + 1);
-      return [peerId, this.#sessionId(this.#index + 1 + i), hop.firstBlock, hop.firstBlock + hop.blockCount];
-    });
-  }
-
-  #sessionId(hopIndex: number): string {
-    return `${this.#request.sessionId}-${hopIndex}`;
+    this.#sendBytes(openingMessage(this.#request, this.#index, this.#options, this.#isPushed));
   }
 
   #write(step: HopStep): void {
-    this.#sendMessage(step.hidden, step.tokens, this.#request.hiddenSize, { session_id: this.#sessionId(this.#index) });
+    this.#sendBytes(stepMessage(this.#request, this.#index, step, this.#options.hiddenDtype));
   }
 
-  #sendMessage(
-    hidden: Float32Array,
-    rows: number,
-    hiddenSize: number,
-    metadata: Parameters<typeof encodeMsgpack>[0],
-  ): void {
-    const { dhtPrefix, hiddenDtype } = this.#options;
-    const { firstBlock, blockCount } = this.#hop;
-    const uids = Array.from({ length: blockCount }, (_, i) => `${dhtPrefix}.${firstBlock + i}`);
-    const message = encodePetals('petals.expert.ExpertRequest', {
-      uid: rows === 0 ? uids.join(' ') : '',
-      tensors: [encodeHidden(hidden, rows, hiddenSize, hiddenDtype), NO_PROMPTS, NO_HYPOTHESES],
-      metadata: encodeMsgpack(metadata),
-    });
+  #sendBytes(message: Buffer): void {
     try {
       // What `send` answers is not waited for: the steps in flight are bounded, and so is each of them.
-      this.#stream?.send(withMarker(message));
+      this.#stream?.send(message);
     } catch {
       // A stream that has just closed; its 'close' event tells.
     }
