@@ -41,7 +41,7 @@ async function startRig(hosts: readonly BlockHost[]): Promise<PetalsRig> {
 
 /** PETALS names no model and reports no compute times. */
 describeChainTransport('PETALS', startRig, { isModelNamed: false, isComputeTold: false });
-describeChainRecovery('PETALS', startRig, 5);
+describeChainRecovery('PETALS', startRig, 3);
 
 /** Three servers of two blocks, and a session over them that is pushed through. */
 async function openPushed(recovery?: OpenChainRequest['recovery']) {
