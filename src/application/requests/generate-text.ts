@@ -1,5 +1,5 @@
 import { DispatcherError } from '../../domain/shared/errors.ts';
-import type { ChainTransport } from '../ports/chain-transport.ts';
+import { type ChainTransport, MAX_STEPS_UNDER_WAY } from '../ports/chain-transport.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
   AdmittedJob,
@@ -186,7 +186,7 @@ export class GenerateText implements InferenceService {
       stop: request.stop,
       echo: request.echo === true,
       prefillChunkTokens: this.#options.prefillChunkTokens,
-      stepsUnderWay: running.hopCount + 1,
+      stepsUnderWay: Math.min(running.hopCount + 1, MAX_STEPS_UNDER_WAY),
     });
     try {
       for await (const event of tokens) {

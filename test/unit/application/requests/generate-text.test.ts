@@ -4,6 +4,7 @@ import type {
   ChainTransport,
   OpenChainRequest,
 } from '../../../../src/application/ports/chain-transport.ts';
+import { MAX_STEPS_UNDER_WAY } from '../../../../src/application/ports/chain-transport.ts';
 import type { GenerationEvent, GenerationRequest } from '../../../../src/application/ports/inference.ts';
 import { NO_TRACER } from '../../../../src/application/ports/request-tracer.ts';
 import type { ChainAccess } from '../../../../src/application/requests/chain-access.ts';
@@ -12,7 +13,7 @@ import { HistoryBudget } from '../../../../src/application/requests/history-budg
 import { JobDescriptions } from '../../../../src/application/requests/job-descriptions.ts';
 import { JobDispatcher } from '../../../../src/application/requests/job-dispatcher.ts';
 import { RecentRequests } from '../../../../src/application/requests/recent-requests.ts';
-import { chainId } from '../../../../src/domain/model/chain.ts';
+import { type Chain, chainId } from '../../../../src/domain/model/chain.ts';
 import { ArrivalRate } from '../../../../src/domain/planning/arrival-rate.ts';
 import { Scheduler } from '../../../../src/domain/scheduling/scheduler.ts';
 import { DispatcherError } from '../../../../src/domain/shared/errors.ts';
@@ -28,6 +29,8 @@ const CHAIN = { id: chainId(HOPS), hops: HOPS, slots: 3, serviceSeconds: 1 };
 /** A transport whose sessions return what they are given, and can be told to fail. */
 class EchoTransport implements ChainTransport {
   openSessions = 0;
+  underWay = 0;
+  mostUnderWay = 0;
   chunks: number[] = [];
   failAfter = Number.POSITIVE_INFINITY;
   refuse: DispatcherError | undefined;
@@ -45,7 +48,10 @@ class EchoTransport implements ChainTransport {
       forward: async (hidden, tokens, returnTokens) => {
         this.chunks.push(tokens);
         steps += 1;
+        this.underWay += 1;
+        this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
         await Promise.resolve();
+        this.underWay -= 1;
         if (isClosed) throw new DispatcherError('DSP_CANCELLED', 'closed');
         if (steps > this.failAfter) {
           error ??= new DispatcherError('DSP_SERVER_LOST', 's is gone', { serverId: 's' });
@@ -79,14 +85,14 @@ describe('generating text', () => {
   });
   afterAll(() => model.close());
 
-  function setUp() {
+  function setUp(chain: Chain = CHAIN) {
     const clock = new FakeClock();
     const scheduler = new Scheduler({ queueLimit: 4 });
     const dispatcher = new JobDispatcher(scheduler, clock, new ArrivalRate(60_000));
-    dispatcher.adoptPlan({ epoch: 1, chains: [CHAIN], serverSlots: new Map([['s', 18]]) });
+    dispatcher.adoptPlan({ epoch: 1, chains: [chain], serverSlots: new Map([['s', 18]]) });
     const failures: string[] = [];
     const chains: ChainAccess = {
-      chains: [CHAIN],
+      chains: [chain],
       resolveHops: () => [{ serverId: 's', address: '127.0.0.1:1', firstBlock: 0, blockCount: 6 }],
       findHops: () => undefined,
       reportFailure: (error) => failures.push(error.code),
@@ -173,6 +179,15 @@ describe('generating text', () => {
     expect(telemetry.finished).toEqual([
       expect.objectContaining({ outcome: 'completed', promptTokens: 10, completionTokens: 5 }),
     ]);
+  });
+
+  it('never has more of a prompt under way than a session takes, however many hops a chain has', async () => {
+    const hops = Array.from({ length: 12 }, (_, i) => ({ serverId: 's', firstBlock: i, blockCount: 1 }));
+    const { generate, transport } = setUp({ ...CHAIN, id: chainId(hops), hops });
+    const tokens = Array.from({ length: 80 }, () => 41);
+    const generation = await generate.generate(request({ prompt: { kind: 'tokens', tokens } }), never);
+    await collect(generation.events);
+    expect(transport.mostUnderWay).toBe(MAX_STEPS_UNDER_WAY);
   });
 
   it('frees the slot of a consumer that leaves before the first event, in the middle, or through its signal', async () => {
