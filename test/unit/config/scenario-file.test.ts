@@ -78,6 +78,26 @@ describe('a scenario file', () => {
     ],
     ['an unknown policy', withContestants({ policy: 'lifo' }), /contestants\[0\]\.policy: must be one of jffc/],
     ['an unknown cache', withContestants({ cache: 'pages' }), /contestants\[0\]\.cache: must be one of slots/],
+    [
+      'tokens without their size',
+      withContestants({ cache: 'tokens' }),
+      /\]\.cache: tokens needs model\.cache_bytes_per_token/,
+    ],
+    [
+      'an order without a queue',
+      withContestants({ policy: 'sed', order: 'shortest' }),
+      /\]\.order: goes with policy jffc/,
+    ],
+    [
+      'plans for longer sessions',
+      withContestants({ plan_tokens: 5 }),
+      /\]\.plan_tokens: must be at most model\.session/,
+    ],
+    [
+      'a compute load of slots',
+      withContestants({ max_compute_load: 2 }),
+      /\]\.max_compute_load: goes with cache: tokens/,
+    ],
     ['an unknown key', withContestants({ speed: 1 }), /contestants\[0\]\.speed: unknown key/],
     [
       'best by surrogate',

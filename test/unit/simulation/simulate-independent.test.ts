@@ -123,3 +123,23 @@ function deviation(values: Float64Array): number {
   const average = mean(values);
   return Math.sqrt(mean(values.map((value) => (value - average) ** 2)));
 }
+
+describe('a simulation with cache by tokens', () => {
+  const jobs = traceJobs(
+    [6, 6, 3].map((inputTokens) => ({ arrivalSeconds: 0, inputTokens, outputTokens: 1 })),
+    1,
+  );
+  const tokens = { scheduling: { cache: 'tokens' }, serverCacheBytes: new Map([['s', 10]]) } as const;
+  const describeJob = (job: number) => ({ tokens: jobs.tokens?.input[job] ?? 1 });
+
+  it('starts what fits the tokens of a server, however many slots its chain has', () => {
+    const records = simulateIndependent({ chains: [chain(1, 2, 's')], jobs, describeJob, ...tokens });
+    // The third fits beside the first, before the second.
+    expect([...records.startSeconds]).toEqual([0, 2, 0]);
+  });
+
+  it('starts no more than a chain may run at once', () => {
+    const records = simulateIndependent({ chains: [chain(1, 2, 's')], jobs, describeJob, ...tokens, jobLimits: [1] });
+    expect([...records.startSeconds]).toEqual([0, 2, 4]);
+  });
+});
