@@ -1,14 +1,15 @@
 import type { Chain } from '../domain/model/chain.ts';
+import type { ResponseBounds } from '../domain/model/plan.ts';
 import { computeExactResponse } from '../domain/planning/exact-response-time.ts';
 import type { ResponsePredictor } from '../domain/planning/response-predictor.ts';
-import { computeResponseBound, computeResponseBounds, serviceRate } from '../domain/planning/response-time-bounds.ts';
+import { computeResponseBounds, serviceRate } from '../domain/planning/response-time-bounds.ts';
 import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
 import type { JobRecords } from './job-records.ts';
 import { simulateIndependent } from './simulate-independent.ts';
 import { simulateSharedCompute } from './simulate-shared-compute.ts';
 import { summarize } from './statistics.ts';
-import type { SimulatedJobs } from './workloads.ts';
-import { poissonJobs } from './workloads.ts';
+import type { RandomWorkload, SimulatedJobs } from './workloads.ts';
+import { poissonJobs, typicalJobs } from './workloads.ts';
 
 const WARM_UP_SHARE = 0.1;
 const INDEPENDENT_JOBS = 20_000;
@@ -23,7 +24,7 @@ const EXACT_STATES = 5_000;
 /** Predictions under the paper's service model: exact for small plans, simulated for the others. */
 export function createIndependentPredictor(arrivalRatePerSecond: number, seed = 1): ResponsePredictor {
   const jobsOf = (count: number): SimulatedJobs =>
-    poissonJobs({ jobs: count, seed, ratePerSecond: arrivalRatePerSecond });
+    typicalPoissonJobs({ jobs: count, seed, ratePerSecond: arrivalRatePerSecond });
   const estimateJobs = jobsOf(INDEPENDENT_JOBS);
   /** Undefined when so many jobs are served at once that the simulated ones would hardly fill the system. */
   const simulate = (chains: readonly Chain[], lower: number, jobs: SimulatedJobs): number | undefined => {
@@ -31,17 +32,17 @@ export function createIndependentPredictor(arrivalRatePerSecond: number, seed = 
     return meanResponse(simulateIndependent({ chains, jobs }));
   };
   return {
-    estimate: (chains) => {
-      const lower = computeResponseBound('lower', chains, arrivalRatePerSecond);
-      return lower && (simulate(chains, lower, estimateJobs) ?? lower);
-    },
-    predict: (chains) => {
+    estimate: (chains, uselessFromSeconds = Number.POSITIVE_INFINITY) => {
       const bounds = computeResponseBounds(chains, arrivalRatePerSecond);
-      if (bounds === undefined) return undefined;
+      if (bounds === undefined || bounds.lower >= uselessFromSeconds) return bounds?.lower;
+      return within(bounds, simulate(chains, bounds.lower, estimateJobs) ?? bounds.lower);
+    },
+    predict: (chains, uselessFromSeconds = Number.POSITIVE_INFINITY) => {
+      const bounds = computeResponseBounds(chains, arrivalRatePerSecond);
+      if (bounds === undefined || bounds.lower >= uselessFromSeconds) return bounds?.lower;
       const exact = computeExactResponse(chains, arrivalRatePerSecond, EXACT_STATES);
       const predicted = exact ?? simulate(chains, bounds.lower, jobsOf(INDEPENDENT_PREDICTION_JOBS));
-      // A simulation strays; the bounds do not.
-      return predicted && Math.min(bounds.upper, Math.max(bounds.lower, predicted));
+      return predicted && within(bounds, predicted);
     },
     respectsServiceTime: true,
     budget: INDEPENDENT_BUDGET,
@@ -76,7 +77,7 @@ export function createSharedComputePredictor(prediction: SharedComputePrediction
     (factor: number): ResponsePredictor['estimate'] =>
     (chains) => {
       if (!(arrivalRatePerSecond < serviceRate(chains))) return undefined;
-      const jobs = poissonJobs({ jobs: factor * jobCount, seed, ratePerSecond: arrivalRatePerSecond });
+      const jobs = typicalPoissonJobs({ jobs: factor * jobCount, seed, ratePerSecond: arrivalRatePerSecond });
       return meanResponse(simulateSharedCompute({ ...prediction, chains, jobs }));
     };
   return {
@@ -86,6 +87,15 @@ export function createSharedComputePredictor(prediction: SharedComputePrediction
     respectsServiceTime: false,
     budget: SHARED_BUDGET,
   };
+}
+
+function typicalPoissonJobs(workload: RandomWorkload): SimulatedJobs {
+  return typicalJobs(poissonJobs(workload), workload.ratePerSecond, WARM_UP_SHARE);
+}
+
+/** A simulation strays; the bounds do not. */
+function within({ lower, upper }: ResponseBounds, seconds: number): number {
+  return Math.min(upper, Math.max(lower, seconds));
 }
 
 function meanResponse(records: JobRecords): number {

@@ -111,7 +111,7 @@ function bestAtLast(plans: readonly [ReservedPlan, ...ReservedPlan[]], judge: Pl
   let [best] = plans;
   let bestValue = Number.POSITIVE_INFINITY;
   for (const plan of plans) {
-    const value = judge.finalValue(plan.chains) ?? Number.POSITIVE_INFINITY;
+    const value = judge.finalValue(plan.chains, bestValue) ?? Number.POSITIVE_INFINITY;
     if (value >= bestValue) continue;
     best = plan;
     bestValue = value;

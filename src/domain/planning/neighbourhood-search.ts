@@ -28,7 +28,7 @@ export function improvePlacement(
     const giveUpAt = judge.respectsServiceTime ? bestValue : undefined;
     const plan = composePlacement(swarm, placement, start.reservedSlots, giveUpAt);
     if (plan === undefined) continue;
-    const value = judge.value(plan.chains);
+    const value = judge.value(plan.chains, bestValue);
     if (value === undefined || (bestValue !== undefined && value >= bestValue)) continue;
     best = plan;
     bestValue = value;

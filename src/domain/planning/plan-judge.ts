@@ -5,10 +5,13 @@ import { computeResponseBound } from './response-time-bounds.ts';
 
 /** What a plan's chains are worth: smaller is better. */
 export interface PlanJudge {
-  /** Seconds; undefined when unstable. */
-  value(chains: readonly IndexedChain[]): number | undefined;
+  /**
+   * @param uselessFromSeconds any value not below it may stand for that of a plan this slow
+   * @returns seconds; undefined when unstable
+   */
+  value(chains: readonly IndexedChain[], uselessFromSeconds?: number): number | undefined;
   /** The same with more care, for the few plans that are left at the end. */
-  finalValue(chains: readonly IndexedChain[]): number | undefined;
+  finalValue(chains: readonly IndexedChain[], uselessFromSeconds?: number): number | undefined;
   /** No value lies below the fastest chain's service time. */
   readonly respectsServiceTime: boolean;
   /** Values that a search may ask for. */
@@ -38,8 +41,8 @@ export function judgeByBound(swarm: IndexedSwarm, bound: 'lower' | 'upper', arri
 /** Judges by a predictor's estimates. */
 export function judgeByPrediction(swarm: IndexedSwarm, predictor: ResponsePredictor): PlanJudge {
   return {
-    value: (chains) => predictor.estimate(nameChains(swarm, chains)),
-    finalValue: (chains) => predictor.predict(nameChains(swarm, chains)),
+    value: (chains, uselessFromSeconds) => predictor.estimate(nameChains(swarm, chains), uselessFromSeconds),
+    finalValue: (chains, uselessFromSeconds) => predictor.predict(nameChains(swarm, chains), uselessFromSeconds),
     respectsServiceTime: predictor.respectsServiceTime,
     budget: predictor.budget,
   };

@@ -7,11 +7,12 @@ import type { Chain } from '../model/chain.ts';
 export interface ResponsePredictor {
   /**
    * For comparing plans: every call sees the same jobs, so that differences are the plans' own.
+   * @param uselessFromSeconds plans this slow are of no interest: any value not below it may stand for theirs
    * @returns seconds; undefined when unstable
    */
-  estimate(chains: readonly Chain[]): number | undefined;
-  /** The most exact figure for one plan, for people to read. Seconds; undefined when unstable. */
-  predict(chains: readonly Chain[]): number | undefined;
+  estimate(chains: readonly Chain[], uselessFromSeconds?: number): number | undefined;
+  /** The most exact figure for one plan, for people to read and for the last choice. Otherwise as `estimate`. */
+  predict(chains: readonly Chain[], uselessFromSeconds?: number): number | undefined;
   /** Whether estimates never lie far below the fastest chain's service time, so that slower plans can be left early. */
   readonly respectsServiceTime: boolean;
   /** Estimates that one plan may cost. */

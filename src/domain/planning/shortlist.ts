@@ -11,8 +11,10 @@ import { computeResponseBound, serviceRate } from './response-time-bounds.ts';
 /** Reservations of CG-BP that are tried beside its own choice. */
 const CG_BP_RESERVATIONS = 10;
 
-/** Values this much above the best, beyond what a simulated estimate strays, are not worth asking for. */
-const MARGIN = 1.02;
+/** Plans this close to the best may be better: an estimate strays by less. */
+const MARGIN = 1.005;
+/** Plans that are looked at once more with all care. */
+const MAX_RIVALS = 6;
 
 /**
  * The best plan over all policies and reservations for a judge whose values do not lie below the lower
@@ -29,15 +31,18 @@ export function searchByBound(input: CandidateInput, judge: PlanJudge, budget: n
   let best = first.plan;
   let value = Number.POSITIVE_INFINITY;
   let judged = 0;
-  for (const candidate of list.ascending()) {
-    if (candidate.value > MARGIN * value) break;
+  const finalists: { readonly plan: ReservedPlan; readonly value: number }[] = [];
+  for (const { plan, value: bound } of list.ascending()) {
+    if (bound >= MARGIN * value) break;
     judged += 1;
-    const own = judge.value(candidate.plan.chains) ?? Number.POSITIVE_INFINITY;
+    const own = judge.value(plan.chains, MARGIN * value) ?? Number.POSITIVE_INFINITY;
+    finalists.push({ plan, value: own });
     if (own >= value) continue;
-    best = candidate.plan;
+    best = plan;
     value = own;
   }
-  return { plan: best, value, judged, rivals: [best] };
+  const rivals = finalists.filter((finalist) => finalist.value < MARGIN * value).sort((a, b) => a.value - b.value);
+  return { plan: best, value, judged, rivals: rivals.slice(0, MAX_RIVALS).map(({ plan }) => plan) };
 }
 
 function addCandidates(list: Shortlist, input: CandidateInput, policy: SinglePlacement): void {
