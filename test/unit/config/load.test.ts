@@ -54,6 +54,21 @@ describe('loading the configuration', () => {
     expect(config.model.cache_dir).toBe(path.join(homedir(), '.cache', 'daisychain'));
   });
 
+  it('takes the keys of PETALS with a section of their own, in the file and in the environment', () => {
+    const address = '/ip4/10.0.0.7/tcp/31337/p2p/QmXyAQSYVwR6rrWcgv9W6LVNYr1YZooG7gdWpMvrmr7NVG';
+    const file = fileWith(`swarm:\n  petals:\n    bootstrap: ["${address}"]\n    dht_prefix: Llama-2-70b-hf\n`);
+    const env = { DAISYCHAIN_SWARM__PETALS__PUSH: 'false' };
+    expect(loadConfig({ file, env }).swarm).toMatchObject({
+      petals_bootstrap: [address],
+      petals_dht_prefix: 'Llama-2-70b-hf',
+      petals_push: false,
+    });
+    expect(problem({ text: 'swarm:\n  petals:\n    boots: []\n' })).toContain('swarm.petals_boots');
+    expect(problem({ env: { DAISYCHAIN_SWARM__PETALS_BOOTSTRAP: '10.0.0.7:31337' } })).toContain(
+      'must be an address such as',
+    );
+  });
+
   it('lets the environment overrule the file, and flags the environment', () => {
     const file = fileWith('http: {port: 1001, max_body_bytes: 2048}\nplanner: {max_load: 0.5, reserved_slots: 3}\n');
     const env = { DAISYCHAIN_HTTP__PORT: '1002', DAISYCHAIN_PLANNER__MAX_LOAD: '0.6' };

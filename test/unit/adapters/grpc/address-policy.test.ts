@@ -50,6 +50,15 @@ describe('the address a server may register', () => {
     expect(() => policy.check('192.168.8.9:7', '10.1.2.3')).toThrow(/connects from/);
   });
 
+  it('is a multiaddr for a PETALS server, under the same rules', () => {
+    const peer = 'QmXyAQSYVwR6rrWcgv9W6LVNYr1YZooG7gdWpMvrmr7NVG';
+    expect(own.check(`/ip4/10.1.2.3/tcp/7/p2p/${peer}`, '10.1.2.3', 'petals')).toBe(`/ip4/10.1.2.3/tcp/7/p2p/${peer}`);
+    expect(own.check(`/ip4/0.0.0.0/tcp/7/p2p/${peer}`, '10.1.2.3', 'petals')).toBe(`/ip4/10.1.2.3/tcp/7/p2p/${peer}`);
+    expect(() => own.check(`/ip4/10.9.9.9/tcp/7/p2p/${peer}`, '10.1.2.3', 'petals')).toThrow(/connects from/);
+    expect(() => own.check('10.1.2.3:7', '10.1.2.3', 'petals')).toThrow(/PETALS/);
+    expect(() => own.check(`/ip4/10.1.2.3/tcp/7/p2p/${peer}`, '10.1.2.3')).toThrow(/HOST:PORT/);
+  });
+
   it('may be any where the operator says so', () => {
     const policy = new AddressPolicy({ serverAddresses: 'any', networks: [] });
     expect(policy.check('gpu7.example.com:7', '10.1.2.3')).toBe('gpu7.example.com:7');
