@@ -61,7 +61,7 @@ describe.each(pages)('%s', (page) => {
     for (const [variable] of text.matchAll(/DAISYCHAIN_[A-Z0-9_]*[A-Z0-9]/g)) {
       const isOfTheAgent = variable === 'DAISYCHAIN_JOIN_TOKEN';
       const isShort = SHORT_NAMES.some((name) => name.variable === variable);
-      const key = variable.replace('DAISYCHAIN_', '').toLowerCase().replace('__', '.');
+      const key = variable.replace('DAISYCHAIN_', '').toLowerCase().replace('__', '.').replaceAll('__', '_');
       expect(isOfTheAgent || isShort || CONFIG_KEYS.has(key), variable).toBe(true);
     }
   });

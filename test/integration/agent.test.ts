@@ -123,7 +123,11 @@ describe('daisychain agent', () => {
 
   it.each([
     [status.FAILED_PRECONDITION, 'weights_digest: other weights', /refused this server: weights_digest: other weights/],
-    [status.UNAUTHENTICATED, 'join_token: it is not one of this swarm', /refused this server: join_token: it is not one of this swarm/],
+    [
+      status.UNAUTHENTICATED,
+      'join_token: it is not one of this swarm',
+      /refused this server: join_token: it is not one of this swarm/,
+    ],
     [status.INVALID_ARGUMENT, 'labels: too many', /labels: too many/],
     [status.UNIMPLEMENTED, 'unknown method', /gRPC port of a daisychain dispatcher/],
   ])('ends with one line when the dispatcher refuses it (status %i)', async (code, details, told) => {
