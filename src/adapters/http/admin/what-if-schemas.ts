@@ -5,11 +5,11 @@ import { placedSpanSchema, responseBoundsSchema } from './schemas.ts';
 const MAX_CHANGED_SERVERS = 1_000;
 
 const serverId = z.string().min(1).max(128);
-const positiveSeconds = z.number().positive().max(3_600);
+const positiveSeconds = z.number().min(1e-12).max(3_600);
 
 /** Body of `POST /admin/v1/what-if`. Strict: a misspelt change would be answered as if it had been made. */
 export const whatIfSchema = z.strictObject({
-  arrival_rate_per_second: z.number().positive().max(1e6).optional().describe('Instead of the current estimate.'),
+  arrival_rate_per_second: z.number().min(1e-6).max(1e6).optional().describe('Instead of the current estimate.'),
   remove_servers: z.array(serverId).max(MAX_CHANGED_SERVERS).optional().describe('Ids of registered servers.'),
   add_servers: z
     .array(

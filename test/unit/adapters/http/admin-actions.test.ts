@@ -77,6 +77,7 @@ describe('what-if', () => {
   test.each<[string, object, string]>([
     ['a misspelt change', { arival_rate_per_second: 1 }, 'arival_rate_per_second'],
     ['a rate of zero', { arrival_rate_per_second: 0 }, 'arrival_rate_per_second'],
+    ['a rate at which nothing ever arrives', { arrival_rate_per_second: 1e-308 }, 'arrival_rate_per_second'],
     ['a server without memory', { add_servers: [{ ...added, memory_bytes: 0 }] }, 'add_servers[0].memory_bytes'],
     ['a server that is not there', { remove_servers: ['s9'] }, 'remove_servers[0]'],
   ])('refuses %s', async (_what, body, param) => {
