@@ -93,7 +93,8 @@ def hivemind_source(pip: list[str], scratch: Path) -> Path:
     run([*pip, "download", "-q", "--no-deps", "--no-build-isolation", "--no-binary", ":all:", "-d", str(scratch), HIVEMIND])
     run([*pip, "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(scratch), HIVEMIND_WITH_DAEMON])
     with tarfile.open(next(scratch.glob("hivemind-*.tar.gz"))) as archive:
-        archive.extractall(scratch, filter="data")
+        # Python 3.11.4 brought filters, and warns from 3.12 on where none is named; Debian 12 has 3.11.2.
+        archive.extractall(scratch, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     source = next(path for path in scratch.iterdir() if path.is_dir())
     with zipfile.ZipFile(next(scratch.glob("hivemind-*.whl"))) as archive:
         daemon = archive.read(DAEMON_MEMBER)
