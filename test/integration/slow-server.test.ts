@@ -14,8 +14,8 @@ describe('a server that is slower than it says', () => {
 
   it('is found out by its tokens, and its chain goes behind that of a server that told the truth', async () => {
     swarm = await SwarmHarness.start();
-    // Both hold the whole model. The first claims 5 ms a token and takes 120.
-    await swarm.addServer('a-boaster', { stepMs: 120 });
+    // Both hold the whole model. The first claims 5 ms a token and takes 100.
+    await swarm.addServer('a-boaster', { stepMs: 100 });
     await swarm.addServer('b-honest', { slowness: 3, stepMs: 10 });
     await expect
       .poll(

@@ -60,26 +60,37 @@ export function createGrpcSwarmRegistry(tls: RegistryTls | undefined): SwarmRegi
   };
 }
 
+/** The shortest of so many counts: the others waited for something else, such as a machine that just starts. */
+const ROUND_TRIPS = 3;
+
 const WITHOUT_CHANNEL: Pick<SwarmRegistry, 'measureRoundTripSeconds'> = {
-  // Opening a TCP connection takes one round trip, and nothing of the dispatcher's time.
-  measureRoundTripSeconds: (address) =>
-    new Promise((resolve) => {
-      const target = parseHostPort(address);
-      if (target === undefined) {
-        resolve(undefined);
-        return;
-      }
-      const startMs = performance.now();
-      const socket = connect({ ...target, timeout: ROUND_TRIP_TIMEOUT_MS });
-      const end = (seconds: number | undefined): void => {
-        socket.destroy();
-        resolve(seconds);
-      };
-      socket.once('connect', () => end((performance.now() - startMs) / 1000));
-      socket.once('timeout', () => end(undefined));
-      socket.once('error', () => end(undefined));
-    }),
+  measureRoundTripSeconds: async (address) => {
+    const target = parseHostPort(address);
+    if (target === undefined) return undefined;
+    let shortest: number | undefined;
+    for (let i = 0; i < ROUND_TRIPS; i += 1) {
+      const seconds = await connectSeconds(target);
+      if (seconds === undefined) return shortest;
+      shortest = Math.min(seconds, shortest ?? seconds);
+    }
+    return shortest;
+  },
 };
+
+/** Opening a TCP connection takes one round trip, and nothing of the dispatcher's time. Undefined: it cannot be opened. */
+function connectSeconds(target: { readonly host: string; readonly port: number }): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const startMs = performance.now();
+    const socket = connect({ ...target, timeout: ROUND_TRIP_TIMEOUT_MS });
+    const end = (seconds: number | undefined): void => {
+      socket.destroy();
+      resolve(seconds);
+    };
+    socket.once('connect', () => end((performance.now() - startMs) / 1000));
+    socket.once('timeout', () => end(undefined));
+    socket.once('error', () => end(undefined));
+  });
+}
 
 /** Joins dispatchers without TLS. */
 export const grpcSwarmRegistry: SwarmRegistry = createGrpcSwarmRegistry(undefined);
