@@ -115,14 +115,19 @@ describe('a swarm that loses servers', () => {
     await expect.poll(async () => (await swarm.get('/readyz')).status, SOON).toBe(200);
     const epoch = await swarm.metric('daisychain_plan_epoch');
     const reply = await swarm.post('/v1/completions', { ...REQUEST, stream: true, max_tokens: 100 });
-    const chain = reply.headers.get('x-daisychain-chain');
     const text = reply.text();
     await swarm.addServer('a-second');
     await expect.poll(() => swarm.metric('daisychain_plan_epoch'), SOON).toBeGreaterThan(epoch);
     expect(first.host.usage().sessions).toBe(1);
     expect(await text).toContain('[DONE]');
-    const next = await swarm.post('/v1/completions', { ...REQUEST, max_tokens: 1 });
-    expect(next.headers.get('x-daisychain-chain')).not.toBe(chain);
+    // The next one goes where the new plan is fastest; which server that is depends on the round trips measured.
+    await expect
+      .poll(async () => {
+        const next = await swarm.post('/v1/completions', { ...REQUEST, max_tokens: 1 });
+        const { chains } = (await (await swarm.get('/admin/v1/chains')).json()) as { chains: { chain_id: string }[] };
+        return chains.length === 2 && next.headers.get('x-daisychain-chain') === chains[0]?.chain_id;
+      }, SOON)
+      .toBe(true);
     await expect.poll(() => first.host.usage().sessions, SOON).toBe(0);
   });
 
@@ -159,8 +164,12 @@ describe('a swarm that loses servers', () => {
   });
 
   it('leaves a server that answers each step just in time, when another could do its blocks', async () => {
-    swarm = await SwarmHarness.start({ 'recovery.slow_token_seconds': 0.1, 'recovery.slow_window_tokens': 3 });
-    const trickler = await swarm.addServer('a-trickler', { stepMs: 200, remembers: true });
+    swarm = await SwarmHarness.start({
+      'recovery.slow_token_seconds': 0.1,
+      'recovery.slow_factor': 2,
+      'recovery.slow_window_tokens': 2,
+    });
+    const trickler = await swarm.addServer('a-trickler', { stepMs: 900, remembers: true });
     await swarm.addServer('b-steady', { slowness: 4, remembers: true });
     await expect
       .poll(async () => Object.values(await swarm.servers()).filter((s) => s.state === 'serving').length, SOON)
@@ -168,8 +177,8 @@ describe('a swarm that loses servers', () => {
     const startMs = performance.now();
     const reply = await swarm.post('/v1/completions', { ...REQUEST, stream: true });
     expect(await reply.text()).toContain('[DONE]');
-    // At its pace the trickler would have needed forty seconds.
-    expect(performance.now() - startMs).toBeLessThan(8_000);
+    // At its pace the trickler would have needed three minutes.
+    expect(performance.now() - startMs).toBeLessThan(15_000);
     expect((await swarm.servers())['a-trickler']).toMatchObject({
       state: 'excluded',
       reason: expect.stringContaining('longer than planned'),
