@@ -55,8 +55,9 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
     throw new UsageError(
       'grpc.tls_cert_file: the servers of --embedded-swarm join without TLS: start agents with --tls-ca instead',
     );
-  const log = createLogger({ level: config.observability.log_level, format: config.observability.log_format });
   const stop = listenForStop();
+  const { log_level: level, log_format: format } = config.observability;
+  const log = createLogger({ level, format, isHushed: () => servers > 0 && stop.signal.aborted });
   const modelPath = await prepareModel(config, io, stop.signal);
   if (modelPath === undefined) return;
   const model = await openLanguageModel(modelPath, {

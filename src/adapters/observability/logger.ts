@@ -36,6 +36,8 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** `json`: an object a line; `text`: short lines for people; `auto` (default): text on a terminal, else JSON. */
   readonly format?: LogFormat;
+  /** While true, text for people is only what is at least a warning: nobody reads the routine of an end asked for. */
+  readonly isHushed?: () => boolean;
   /** Where the lines go; default: standard error, so that standard output stays for answers. */
   readonly destination?: DestinationStream;
 }
@@ -55,7 +57,7 @@ export function createLogger(options: LoggerOptions): Logger {
       depthLimit: 6,
       edgeLimit: 200,
     },
-    isText(options) ? terminalLines(stream) : stream,
+    isText(options) ? terminalLines(stream, options.isHushed) : stream,
   );
 }
 

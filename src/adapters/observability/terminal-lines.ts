@@ -2,6 +2,7 @@ import type { DestinationStream } from 'pino';
 
 /** Fields that have a place of their own in the line, or say nothing at a terminal. */
 const PLACED_FIELDS: ReadonlySet<string> = new Set(['level', 'time', 'service', 'component', 'msg', 'err']);
+const ROUTINE_LEVELS: ReadonlySet<unknown> = new Set(['info', 'debug', 'trace']);
 /** Longer values are cut, in characters. */
 const MAX_VALUE_LENGTH = 120;
 const LEVEL_WIDTH = 5;
@@ -11,13 +12,19 @@ const CONTROL_CHARACTERS = /\p{Cc}/gu;
 /**
  * Turns the log's JSON lines into short ones for people: time of day, level, component, message, then the
  * fields as `name=value`; of an error its message, and its stack where it is an error of ours.
+ * @param isHushed while true, what is not at least a warning is left out
  */
-export function terminalLines(terminal: DestinationStream): DestinationStream {
-  return { write: (line) => void terminal.write(`${shorten(line)}\n`) };
+export function terminalLines(terminal: DestinationStream, isHushed: () => boolean = () => false): DestinationStream {
+  return {
+    write: (line) => {
+      const fields = parseFields(line);
+      if (ROUTINE_LEVELS.has(fields?.['level']) && isHushed()) return;
+      terminal.write(`${shorten(line, fields)}\n`);
+    },
+  };
 }
 
-function shorten(line: string): string {
-  const fields = parseFields(line);
+function shorten(line: string, fields: Record<string, unknown> | undefined): string {
   if (fields === undefined) return printable(line.trimEnd());
   const { level, time, component, msg, err } = fields;
   const clock = typeof time === 'string' ? new Date(time).toTimeString().slice(0, 8) : '';

@@ -47,6 +47,19 @@ test('an expected error is its code and message, a bug of ours its stack', () =>
   expect(lines[1]).toMatch(/call failed\nTypeError: x is not a function\n {4}at /);
 });
 
+test('while hushed only warnings and worse are written', () => {
+  const lines: string[] = [];
+  let isHushed = false;
+  const destination = { write: (line: string) => void lines.push(line) };
+  const log = createLogger({ level: 'info', format: 'text', isHushed: () => isHushed, destination });
+  log.info({}, 'before');
+  isHushed = true;
+  log.info({}, 'routine');
+  log.warn({}, 'trouble');
+  expect(lines.join('')).toMatch(/before\n.*trouble\n$/);
+  expect(lines).toHaveLength(2);
+});
+
 test('credentials are left out as in JSON', () => {
   const { log, lines } = record('text');
   log.info({ joinToken: 'very-secret' }, 'x');
