@@ -1,10 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { SwarmFile } from '../config/swarm-file.ts';
 import { parseSwarmFile } from '../config/swarm-file.ts';
-import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../domain/model/plan.ts';
+import type { PlacementPolicy, PlanningObjective } from '../domain/model/plan.ts';
+import { planCapacity } from '../domain/planning/capacity-plan.ts';
+import type { PlanningSnapshot } from '../domain/planning/make-plan.ts';
 import { makePlan } from '../domain/planning/make-plan.ts';
 import type { ResponsePredictor } from '../domain/planning/response-predictor.ts';
 import { createIndependentPredictor, createSharedComputePredictor } from '../simulation/response-predictor.ts';
+import { capacityQuestion } from './capacity-question.ts';
+import { capacityDocument, capacityTable } from './capacity-report.ts';
 import type { CommandIo } from './command-io.ts';
 import { UsageError } from './command-io.ts';
 import { readInputFile } from './input-file.ts';
@@ -14,6 +18,7 @@ import { requireSpeeds } from './required-speeds.ts';
 const PLACEMENTS: readonly PlacementPolicy[] = ['gbp-cr', 'gbp-cr-fill', 'cg-bp', 'petals', 'jffc-only', 'best'];
 const OBJECTIVES: readonly PlanningObjective[] = ['lower', 'upper', 'surrogate', 'predicted'];
 const SERVICE_MODELS = ['independent', 'shared-compute'] as const;
+const MINIMISED = ['response', 'cost'] as const;
 const DEFAULT_PREFILL_CHUNK_TOKENS = 256;
 const MAX_RESERVED_SLOTS = 100_000;
 
@@ -25,6 +30,8 @@ interface PlanFlags {
   readonly maxLoad?: number;
   readonly serviceModel: (typeof SERVICE_MODELS)[number];
   readonly prefillChunkTokens: number;
+  readonly minimise: (typeof MINIMISED)[number];
+  readonly responseTarget?: number;
   readonly json?: boolean;
 }
 
@@ -69,12 +76,35 @@ export function buildPlanCommand(io: CommandIo): Command {
       wholeNumber(0, 10_000_000),
       DEFAULT_PREFILL_CHUNK_TOKENS,
     )
+    .addOption(
+      new Option(
+        '--minimise <what>',
+        'response uses all servers that help; cost looks for the cheapest servers that meet --response-target, by the ' +
+          'cost_per_hour of each in the file, and tells what more money would buy',
+      )
+        .choices(MINIMISED)
+        .default('response'),
+    )
+    .option(
+      '--response-target <seconds>',
+      'with --minimise cost: the mean response time that is good enough',
+      numberWithin(1e-6, 1e6),
+    )
     .option('--json', 'print one JSON document')
     .action(async (file: string, flags: PlanFlags) => {
       const source = await readInputFile(file);
       const swarm = parseSwarmFile(source.text, source.name);
       const parsed = performance.now();
-      const result = planSwarm(swarm, flags, source.name);
+      const snapshot = toSnapshot(swarm, flags, source.name);
+      if (flags.minimise === 'cost' || flags.responseTarget !== undefined) {
+        const answer = planCapacity(capacityQuestion(swarm, flags, snapshot, source.name));
+        const planningMilliseconds = performance.now() - parsed;
+        const report = flags.json === true ? capacityDocument : capacityTable;
+        io.stdout.write(report(answer, { placementPolicy: flags.placement, planningMilliseconds }));
+        if (answer.cheapest === undefined) io.setExitCode(1);
+        return;
+      }
+      const result = makePlan(snapshot);
       const planningMilliseconds = performance.now() - parsed;
       const settings = {
         placementPolicy: flags.placement,
@@ -90,7 +120,7 @@ export function buildPlanCommand(io: CommandIo): Command {
     });
 }
 
-function planSwarm(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningResult {
+function toSnapshot(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningSnapshot {
   const arrivalRatePerSecond = flags.arrivalRate ?? swarm.arrivalRatePerSecond;
   if (arrivalRatePerSecond === undefined) {
     throw new UsageError(`${name}: arrival_rate_per_second: missing; give it in the file or with --arrival-rate`);
@@ -100,7 +130,7 @@ function planSwarm(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningRe
       '--objective surrogate judges placements of gbp-cr only; use lower, upper or predicted with best',
     );
   }
-  return makePlan({
+  return {
     model: swarm.model,
     arrivalRatePerSecond,
     maxLoad: flags.maxLoad ?? swarm.maxLoad,
@@ -110,7 +140,7 @@ function planSwarm(swarm: SwarmFile, flags: PlanFlags, name: string): PlanningRe
     reservedSlots: flags.reservedSlots,
     pinnedSpans: swarm.pinnedSpans,
     predictor: createPredictor(swarm, flags, arrivalRatePerSecond, name),
-  });
+  };
 }
 
 function createPredictor(

@@ -29,6 +29,8 @@ export interface SwarmFile {
   readonly pinnedSpans: ReadonlyMap<string, Span>;
   /** Speeds of the servers that gave them instead of service times, by server id. */
   readonly speeds: ReadonlyMap<string, SharedServerSpeeds>;
+  /** What servers cost, by server id: of the servers that say so, in any one currency. */
+  readonly costPerHour: ReadonlyMap<string, number>;
   readonly workload: TokenWorkload | undefined;
   /** Bytes of one token's hidden state on the wire; 0 where the model does not say. */
   readonly hiddenBytesPerToken: number;

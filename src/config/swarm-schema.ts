@@ -91,6 +91,11 @@ export const serverSchema = z
       .min(0, { error: requirement('must not be negative') })
       .max(1, { error: requirement('must be at most 1') })
       .optional(),
+    cost_per_hour: z
+      .number({ error: requirement('must be a number, in any one currency') })
+      .min(0, { error: requirement('must not be negative') })
+      .max(1e6, { error: requirement('must be at most 1000000') })
+      .optional(),
     pinned_span: z
       .strictObject({ first_block: count('blocks', MAX_BLOCKS, 0), block_count: count('blocks', MAX_BLOCKS) })
       .optional(),

@@ -23,6 +23,8 @@ export interface SwarmServers {
   readonly servers: readonly Server[];
   readonly pinnedSpans: ReadonlyMap<string, Span>;
   readonly speeds: ReadonlyMap<string, SharedServerSpeeds>;
+  /** By server id, of the servers that have one. */
+  readonly costPerHour: ReadonlyMap<string, number>;
 }
 
 /** The servers of a file with the service times of the planner, given or derived from speeds. */
@@ -30,6 +32,7 @@ export function toServers(inputs: readonly ServerInput[], terms: ServerTerms): S
   const pinnedSpans = new Map<string, Span>();
   const speeds = new Map<string, SharedServerSpeeds>();
   const positions = new Map<string, number>();
+  const costPerHour = new Map<string, number>();
   const servers = inputs.map((input, index) => {
     const path = `servers[${index}]`;
     const taken = positions.get(input.id);
@@ -39,6 +42,7 @@ export function toServers(inputs: readonly ServerInput[], terms: ServerTerms): S
     positions.set(input.id, index);
     const pinned = toPinnedSpan(input, path, terms);
     if (pinned !== undefined) pinnedSpans.set(input.id, pinned);
+    if (input.cost_per_hour !== undefined) costPerHour.set(input.id, input.cost_per_hour);
     if (input.communication_seconds !== undefined && input.computation_seconds_per_block !== undefined) {
       return toServer(input, input.communication_seconds, input.computation_seconds_per_block);
     }
@@ -46,7 +50,7 @@ export function toServers(inputs: readonly ServerInput[], terms: ServerTerms): S
     speeds.set(input.id, own);
     return fromSpeeds(input, own, path, terms);
   });
-  return { servers, pinnedSpans, speeds };
+  return { servers, pinnedSpans, speeds, costPerHour };
 }
 
 function fromSpeeds(input: ServerInput, speeds: SharedServerSpeeds, path: string, terms: ServerTerms): Server {
