@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SpanHosting, type SpanReports } from '../../../../src/application/server/host-span.ts';
 import type { BlockHost } from '../../../../src/application/ports/block-host.ts';
+import { SpanHosting, type SpanReports } from '../../../../src/application/server/host-span.ts';
 import type { Span } from '../../../../src/domain/model/span.ts';
 import { DispatcherError } from '../../../../src/domain/shared/errors.ts';
 import { MemoryBlockHost } from '../../../support/memory-block-host.ts';

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SpanHosting } from '../../../../src/application/server/host-span.ts';
 import type {
   JoinRequest,
   Registration,
   RegistrationListener,
   SwarmRegistry,
 } from '../../../../src/application/ports/swarm-registry.ts';
+import { SpanHosting } from '../../../../src/application/server/host-span.ts';
 import { SwarmMembership } from '../../../../src/application/server/swarm-membership.ts';
 import { DispatcherError } from '../../../../src/domain/shared/errors.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
