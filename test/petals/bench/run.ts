@@ -33,7 +33,7 @@ for (const spans of CHAINS) {
   const servers: PetalsServer[] = [];
   for (const blocks of spans) {
     const peers = servers[0] === undefined ? {} : { peers: [servers[0].address] };
-    servers.push(await PetalsServer.start({ blocks, ...peers }));
+    servers.push(await PetalsServer.start({ blocks, ...peers, updatePeriodSeconds: 30 }));
   }
   const transport = createPetalsTransport({ dhtPrefix: DHT_PREFIX });
   const ours = async (isPushed: boolean): Promise<Run[]> => {
