@@ -84,6 +84,8 @@ export function makePlan(snapshot: PlanningSnapshot): PlanningResult {
 const ALL_PLACEMENTS: readonly SinglePlacement[] = ['gbp-cr', 'gbp-cr-fill', 'cg-bp', 'petals', 'jffc-only'];
 /** Share of the budget that compares whole plans. */
 const COMPARING_SHARE = 0.5;
+/** Plans within this of the best are as fast for all that a prediction can tell. */
+const AS_FAST = 1.002;
 
 /**
  * The best plan of some placements over all reservations. Where there are several to choose from, the
@@ -106,17 +108,19 @@ function findBest(
   return { plan: bestAtLast([improved, ...found.rivals], judge), objective };
 }
 
-/** The best of a few plans by the careful value, the first of equals: estimates that led here may have strayed. */
+/**
+ * The best of a few plans by the careful value: estimates that led here may have strayed. Of plans that are
+ * practically as fast it takes the one that serves most, since real requests come more together than planned for.
+ */
 function bestAtLast(plans: readonly [ReservedPlan, ...ReservedPlan[]], judge: PlanJudge): ReservedPlan {
-  let [best] = plans;
   let bestValue = Number.POSITIVE_INFINITY;
-  for (const plan of plans) {
-    const value = judge.finalValue(plan.chains, bestValue) ?? Number.POSITIVE_INFINITY;
-    if (value >= bestValue) continue;
-    best = plan;
-    bestValue = value;
-  }
-  return best;
+  const valued = plans.map((plan) => {
+    const value = judge.finalValue(plan.chains, AS_FAST * bestValue) ?? Number.POSITIVE_INFINITY;
+    bestValue = Math.min(bestValue, value);
+    return { plan, value };
+  });
+  const asFast = valued.filter(({ value }) => value <= AS_FAST * bestValue).map(({ plan }) => plan);
+  return asFast.reduce((most, plan) => (serviceRate(plan.chains) > serviceRate(most.chains) ? plan : most));
 }
 
 function judgeOf(swarm: IndexedSwarm, snapshot: PlanningSnapshot): PlanJudge {

@@ -5,10 +5,14 @@ import type { PlanJudge } from './plan-judge.ts';
 import type { ReservedPlan } from './reserved-plan.ts';
 import { composePlacement } from './reserved-plan.ts';
 
+/** A plan as good as the best is kept, so it is judged too. */
+const JUST_ABOVE = 1 + 1e-12;
+
 /**
- * Improves a placement by small changes, one server at a time: move its span, make it longer or
- * shorter, take it out, or bring in a server that holds nothing. A change that makes the plan better is
- * kept, any other undone. The moves come from `rng`, so the same stream gives the same plan.
+ * Improves a placement by small changes of one server or two: move its span, make it longer or
+ * shorter, take it out, or bring in a server that holds nothing. A change that makes the plan no
+ * worse is kept (some help only once another has come), any other undone. The moves come from `rng`,
+ * so the same stream gives the same plan.
  *
  * Spans start or end where those of other servers do: between them, a hand-over could only waste blocks.
  * @param budget plans to look at, >= 0
@@ -23,13 +27,15 @@ export function improvePlacement(
   let best = start;
   let bestValue = judge.value(start.chains);
   for (let tried = 0; tried < budget; tried += 1) {
-    const placement = neighbour(swarm, best.placement, rng);
+    let placement = neighbour(swarm, best.placement, rng);
+    // Two servers often have to move together: one grows where the other shrinks.
+    if (tried % 2 === 1) placement = neighbour(swarm, placement ?? best.placement, rng) ?? placement;
     if (placement === undefined) continue;
     const giveUpAt = judge.respectsServiceTime ? bestValue : undefined;
     const plan = composePlacement(swarm, placement, start.reservedSlots, giveUpAt);
     if (plan === undefined) continue;
-    const value = judge.value(plan.chains, bestValue);
-    if (value === undefined || (bestValue !== undefined && value >= bestValue)) continue;
+    const value = judge.value(plan.chains, bestValue && bestValue * JUST_ABOVE);
+    if (value === undefined || (bestValue !== undefined && value > bestValue)) continue;
     best = plan;
     bestValue = value;
   }
