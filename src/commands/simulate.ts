@@ -18,6 +18,7 @@ const DEFAULT_JOBS = 30_000;
 const MAX_TRACE_JOBS = 1_000_000;
 /** Token steps that one contestant may take, each at every hop: minutes of work. */
 const MAX_SHARED_STEPS = 20_000_000;
+const PROGRESS_WIDTH = 20;
 
 /** `daisychain simulate FILE`: replays one workload over plans and policies and compares them. */
 export function buildSimulateCommand(io: CommandIo): Command {
@@ -32,10 +33,10 @@ export function buildSimulateCommand(io: CommandIo): Command {
       const scenario = parseScenarioFile(source.text, source.name);
       const { contest, tooLong } = await createContest(scenario, source.name, file === '-' ? '.' : dirname(file));
       const results = scenario.contestants.map((entry, index) => {
-        showProgress(io, `${index + 1}/${scenario.contestants.length} ${entry.name}`);
+        showProgress(io, index, scenario.contestants.length, entry.name);
         return runContestant(contest, toContestant(entry, contest, source.name, index));
       });
-      showProgress(io, undefined);
+      clearProgress(io);
       io.stdout.write(
         flags.json === true
           ? `${JSON.stringify(simulationDocument(results, tooLong))}\n`
@@ -145,8 +146,18 @@ function toContestant(
   };
 }
 
-/** On a terminal only: one line that says what is running, wiped at the end. */
-function showProgress(io: CommandIo, text: string | undefined): void {
-  if (!('isTTY' in io.stderr) || io.stderr.isTTY !== true) return;
-  io.stderr.write(text === undefined ? '\r\u001b[K' : `\r\u001b[Ksimulating ${text}`);
+/** On a terminal only: one line that says how far it is and what is running, wiped at the end. */
+function showProgress(io: CommandIo, done: number, total: number, name: string): void {
+  if (!isTerminal(io)) return;
+  const filled = Math.round((done / total) * PROGRESS_WIDTH);
+  const bar = '#'.repeat(filled) + '.'.repeat(PROGRESS_WIDTH - filled);
+  io.stderr.write(`\r\u001b[Ksimulating [${bar}] ${done + 1} of ${total}: ${name}`);
+}
+
+function clearProgress(io: CommandIo): void {
+  if (isTerminal(io)) io.stderr.write('\r\u001b[K');
+}
+
+function isTerminal({ stderr }: CommandIo): boolean {
+  return 'isTTY' in stderr && stderr.isTTY === true;
 }
