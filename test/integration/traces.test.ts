@@ -73,7 +73,12 @@ describe('traces', () => {
     await expect.poll(async () => (await swarm.get('/readyz')).status, { timeout: 4_000 }).toBe(200);
     const answer = await fetch(`${swarm.dispatcher.httpUrl}/v1/chat/completions`, {
       method: 'POST',
-      body: JSON.stringify({ model: 'default', messages: [{ role: 'user', content: 'secret words' }], max_tokens: 4 }),
+      body: JSON.stringify({
+        model: 'default',
+        messages: [{ role: 'user', content: 'secret words' }],
+        max_tokens: 4,
+        temperature: 0,
+      }),
       headers: {
         'content-type': 'application/json',
         'x-request-id': 'traced',
