@@ -48,6 +48,7 @@ export class RequestRecord {
     } else if (event.kind === 'end') {
       this.#finishReason = event.finishReason;
       this.#completionTokens = event.completionTokens;
+      this.story?.generationEnded(promptTokens, event.completionTokens);
     }
   }
 

@@ -108,6 +108,12 @@ export class RequestStory {
     chapter.tokens += 1;
   }
 
+  /** The generation ended: the end token counts too, as in the client's usage. */
+  generationEnded(promptTokens: number, completionTokens: number): void {
+    this.#promptTokens = promptTokens;
+    this.#completionTokens = completionTokens;
+  }
+
   /** The client took the token, and asks for the next. */
   tokenTaken(): void {
     if (this.#handedOverMs !== undefined) this.#clientMs += this.#clock.nowMs() - this.#handedOverMs;
