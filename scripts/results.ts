@@ -70,8 +70,8 @@ console.error(`done in ${((performance.now() - started) / 60_000).toFixed(1)} mi
 function heading(made: number): string {
   return `# Planning and dispatch, measured
 
-Written by \`npm run results${made === DEFAULT_RUNS ? '' : ` -- --runs ${made}`}\`; do not edit. Simulated seconds. The command takes about 20 minutes on
-two cores and goes on where it was stopped. Back to [all results](../results.md).`;
+Written by \`npm run results${made === DEFAULT_RUNS ? '' : ` -- --runs ${made}`}\`; do not edit. Simulated seconds. The command takes about 12 minutes on
+two cores shared with other work, and goes on where it was stopped. Back to [all results](../results.md).`;
 }
 
 /** On a terminal only: one line, written over. */
