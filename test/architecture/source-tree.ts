@@ -13,7 +13,8 @@ export function filesBelow(folder: string): string[] {
   const visit = (relative: string): void => {
     for (const entry of readdirSync(path.join(ROOT, relative), { withFileTypes: true })) {
       const child = path.join(relative, entry.name);
-      if (entry.isDirectory() && !NOT_OURS.has(entry.name)) visit(child);
+      if (NOT_OURS.has(entry.name)) continue;
+      if (entry.isDirectory()) visit(child);
       else if (entry.isFile()) found.push(child);
     }
   };
