@@ -1,3 +1,4 @@
+import { printableLine } from '../adapters/wire/printable-text.ts';
 import type { StatusDocument } from './status-client.ts';
 
 type SpanJson = { readonly first_block: number; readonly block_count: number };
@@ -57,7 +58,8 @@ export function statusTable(status: StatusDocument): string {
       'no chain serves',
     ),
   ];
-  return `${lines.map(printable).join('\n')}\n`;
+  // Names come from servers.
+  return `${lines.map(printableLine).join('\n')}\n`;
 }
 
 function factLines({ plan, queue }: StatusDocument): string[] {
@@ -131,9 +133,4 @@ function bytes(count: number | null): string {
 
 function rate(perSecond: number): string {
   return String(Number(perSecond.toPrecision(3)));
-}
-
-/** Names come from servers: none may move the cursor or colour the terminal. */
-function printable(line: string): string {
-  return line.replace(/\p{C}/gu, '?');
 }

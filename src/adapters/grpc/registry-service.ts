@@ -17,6 +17,7 @@ import type { Hello__Output } from '../wire/generated/daisychain/v1/Hello.ts';
 import type { Performance__Output } from '../wire/generated/daisychain/v1/Performance.ts';
 import type { ServerMessage__Output } from '../wire/generated/daisychain/v1/ServerMessage.ts';
 import type { SwarmRegistryHandlers } from '../wire/generated/daisychain/v1/SwarmRegistry.ts';
+import { printablePeerText } from '../wire/printable-text.ts';
 import { type AddressPolicy, peerIpOf } from './address-policy.ts';
 import { toStatus } from './error-map.ts';
 
@@ -182,10 +183,10 @@ class JoinedServer implements MemberLink {
       const span = spanReady.span ?? { firstBlock: 0, blockCount: 0 };
       swarm.spanReady(serverId, incarnation, spanReady.planEpoch, span);
     } else if (spanFailed) {
-      swarm.spanFailed(serverId, incarnation, spanFailed.planEpoch, printable(spanFailed.reason));
+      swarm.spanFailed(serverId, incarnation, spanFailed.planEpoch, printablePeerText(spanFailed.reason));
     } else if (leaving) {
       this.#hasLeft = true;
-      this.#deps.log('server leaves', { serverId, reason: printable(leaving.reason) });
+      this.#deps.log('server leaves', { serverId, reason: printablePeerText(leaving.reason) });
       swarm.leaving(serverId, incarnation);
     } else {
       throw new DispatcherError(
@@ -260,9 +261,4 @@ function rawSpeeds(performance: Performance__Output): RawSpeeds {
     bandwidthBytesPerSecond: performance.bandwidthBytesPerSecond,
     concurrencySlope: performance.concurrencySlope,
   };
-}
-
-/** A peer's words, fit for a log line. */
-function printable(text: string): string {
-  return text.slice(0, 300).replaceAll(/\p{C}/gu, ' ');
 }

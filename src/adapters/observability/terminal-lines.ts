@@ -1,4 +1,5 @@
 import type { DestinationStream } from 'pino';
+import { printableLine } from '../wire/printable-text.ts';
 
 /** Fields that have a place of their own in the line, or say nothing at a terminal. */
 const PLACED_FIELDS: ReadonlySet<string> = new Set(['level', 'time', 'service', 'component', 'msg', 'err']);
@@ -6,8 +7,6 @@ const ROUTINE_LEVELS: ReadonlySet<unknown> = new Set(['info', 'debug', 'trace'])
 /** Longer values are cut, in characters. */
 const MAX_VALUE_LENGTH = 120;
 const LEVEL_WIDTH = 5;
-/** What could move the cursor or colour the terminal: names come from servers and clients. */
-const CONTROL_CHARACTERS = /\p{Cc}/gu;
 
 /**
  * Turns the log's JSON lines into short ones for people: time of day, level, component, message, then the
@@ -25,13 +24,13 @@ export function terminalLines(terminal: DestinationStream, isHushed: () => boole
 }
 
 function shorten(line: string, fields: Record<string, unknown> | undefined): string {
-  if (fields === undefined) return printable(line.trimEnd());
+  if (fields === undefined) return printableLine(line.trimEnd());
   const { level, time, component, msg, err } = fields;
   const clock = typeof time === 'string' ? new Date(time).toTimeString().slice(0, 8) : '';
   const head = `${clock} ${String(level).padEnd(LEVEL_WIDTH)} ${component === undefined ? '' : `${component}: `}${msg ?? ''}`;
   const rest = Object.entries(fields).filter(([name]) => !PLACED_FIELDS.has(name));
   const tail = rest.flatMap(([name, value]) => pairs(name, value)).join('');
-  return printable(head + tail) + describeError(err);
+  return printableLine(head + tail) + describeError(err);
 }
 
 function parseFields(line: string): Record<string, unknown> | undefined {
@@ -62,10 +61,6 @@ function describeError(err: unknown): string {
   const { message, code, stack } = err as { message?: unknown; code?: unknown; stack?: unknown };
   const isOurs = typeof code !== 'string' && typeof stack === 'string';
   // Line by line, so that the breaks between them stay.
-  if (isOurs) return `\n${stack.split('\n').map(printable).join('\n')}`;
-  return printable(` ${typeof code === 'string' ? `${code} ` : ''}${String(message)}`);
-}
-
-function printable(text: string): string {
-  return text.replaceAll(CONTROL_CHARACTERS, ' ');
+  if (isOurs) return `\n${stack.split('\n').map(printableLine).join('\n')}`;
+  return printableLine(` ${typeof code === 'string' ? `${code} ` : ''}${String(message)}`);
 }

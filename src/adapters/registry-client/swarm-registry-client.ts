@@ -18,13 +18,14 @@ import type {
 import type { Span } from '../../domain/model/span.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { parseHostPort } from '../wire/address.ts';
-import { connectionProblem, printablePeerText } from '../wire/failure-codes.ts';
+import { connectionProblem } from '../wire/failure-codes.ts';
 import type { DispatcherMessage__Output } from '../wire/generated/daisychain/v1/DispatcherMessage.ts';
 import type { Hello } from '../wire/generated/daisychain/v1/Hello.ts';
 import type { Performance } from '../wire/generated/daisychain/v1/Performance.ts';
 import type { ServerMessage } from '../wire/generated/daisychain/v1/ServerMessage.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
 import { serviceDefinition } from '../wire/load-protos.ts';
+import { printablePeerText } from '../wire/printable-text.ts';
 import { WIRE_DTYPE } from '../wire/tensor.ts';
 
 const { Join } = serviceDefinition('SwarmRegistry');

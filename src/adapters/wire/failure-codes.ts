@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../domain/shared/errors.ts';
-import { MAX_PEER_TEXT_LENGTH } from './limits.ts';
+import { printablePeerText } from './printable-text.ts';
 
 /**
  * What a client makes of the code of a server's Failure. Only the codes with which a correct server
@@ -34,11 +34,6 @@ export function codeOfStreamEnd(status: number): ErrorCode {
   // No such service, or a message above our limit: the peer is not the block server it claims to be.
   if (status === GRPC_STATUS.unimplemented || status === GRPC_STATUS.resourceExhausted) return 'DSP_BAD_OUTPUT';
   return 'DSP_SERVER_LOST';
-}
-
-/** Text from a peer made fit for messages and logs: one line, printable, bounded. */
-export function printablePeerText(text: string): string {
-  return text.slice(0, MAX_PEER_TEXT_LENGTH).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ');
 }
 
 /** Why a connection failed, from the status text of grpc-js, which ends with a note about name resolution. */

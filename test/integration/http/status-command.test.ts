@@ -76,7 +76,7 @@ describe('daisychain status', () => {
   test('lets no name of a server reach the terminal as a command to it', async () => {
     swarm.serverList = [{ ...swarm.serverList[0]!, serverId: 'evil\u001b[2J\u202e' }];
     const { stdout } = await run(['--url', url]);
-    expect(stdout).toContain('evil?[2J?');
+    expect(stdout).toContain('evil [2J ');
     expect(stdout).not.toContain('\u001b');
   });
 

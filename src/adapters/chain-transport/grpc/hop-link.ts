@@ -2,14 +2,9 @@ import { type ClientDuplexStream, Metadata, type StatusObject } from '@grpc/grpc
 import type { OpenChainRequest, TransportHop } from '../../../application/ports/chain-transport.ts';
 import { DispatcherError, type ErrorCode } from '../../../domain/shared/errors.ts';
 import { decodeSessionReply, encodeSessionRequest, SESSION_PATH } from '../../wire/block-server-codec.ts';
-import {
-  codeOfStreamEnd,
-  connectionProblem,
-  failureCodeOf,
-  GRPC_STATUS,
-  printablePeerText,
-} from '../../wire/failure-codes.ts';
+import { codeOfStreamEnd, connectionProblem, failureCodeOf, GRPC_STATUS } from '../../wire/failure-codes.ts';
 import type { SessionReply__Output } from '../../wire/generated/daisychain/v1/SessionReply.ts';
+import { printablePeerText } from '../../wire/printable-text.ts';
 import { decodeTensor, encodeTensor, WIRE_DTYPE } from '../../wire/tensor.ts';
 import type { HopLink, HopListener, HopStep } from '../hop-link.ts';
 import type { ChannelLease, ChannelPool } from './channel-pool.ts';

@@ -1,7 +1,6 @@
 import type { Stream } from '@libp2p/interface';
 import type { OpenChainRequest, TransportHop } from '../../../application/ports/chain-transport.ts';
 import { DispatcherError, type ErrorCode } from '../../../domain/shared/errors.ts';
-import { printablePeerText } from '../../wire/failure-codes.ts';
 import { MAX_MESSAGE_BYTES, MAX_STEPS_IN_FLIGHT } from '../../wire/limits.ts';
 import {
   END_OF_MESSAGES,
@@ -15,6 +14,7 @@ import type { PetalsNetwork } from '../../wire/petals/petals-network.ts';
 import { codeOfServerError } from '../../wire/petals/server-error.ts';
 import { piecesOf } from '../../wire/petals/stream-bytes.ts';
 import { decodeHidden, type HiddenDtype } from '../../wire/petals/tensor-codec.ts';
+import { printablePeerText } from '../../wire/printable-text.ts';
 import type { HopLink, HopListener, HopStep } from '../hop-link.ts';
 import type { PushRoute } from './push-route.ts';
 import { openingMessage, stepMessage } from './session-messages.ts';

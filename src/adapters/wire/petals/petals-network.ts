@@ -1,6 +1,6 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import { DispatcherError } from '../../../domain/shared/errors.ts';
-import { printablePeerText } from '../failure-codes.ts';
+import { printablePeerText } from '../printable-text.ts';
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts';
 
 export interface PetalsNetworkLimits {

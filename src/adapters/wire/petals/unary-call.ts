@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Stream } from '@libp2p/interface';
 import { DispatcherError } from '../../../domain/shared/errors.ts';
-import { printablePeerText } from '../failure-codes.ts';
+import { printablePeerText } from '../printable-text.ts';
 import { bytesOfBase58 } from './base58.ts';
 import { FrameReader, readVarintPrefix, withVarint } from './frame-reader.ts';
 import { decodePetals, encodePetals } from './messages.ts';
