@@ -102,6 +102,22 @@ def errors():
     fails_with(openai.BadRequestError, "unsupported_parameter", "tools", lambda: chat(model="default", messages=MESSAGES, tools=tools))
 
 
+    formats = {"type": "json_object"}
+    fails_with(
+        openai.BadRequestError, "unsupported_parameter", "response_format", lambda: chat(model="default", messages=MESSAGES, response_format=formats)
+    )
+    fails_with(openai.NotFoundError, "not_found", None, lambda: client.embeddings.create(model="default", input="It is"))
+
+
+def stop_texts():
+    whole = client.completions.create(model="default", prompt="It is a truth", max_tokens=40, temperature=0).choices[0].text
+    word = whole.split()[3]
+    stopped = client.completions.create(
+        model="default", prompt="It is a truth", max_tokens=40, temperature=0, stop=["never comes", word]
+    ).choices[0]
+    assert stopped.finish_reason == "stop" and stopped.text == whole[: whole.index(word)], (stopped, whole)
+
+
 def many_at_once():
     async def main():
         async with openai.AsyncOpenAI(base_url=BASE_URL, api_key="none") as many:
@@ -128,6 +144,7 @@ for check in [
     completions,
     prompts_are_scored,
     same_seed_same_text,
+    stop_texts,
     models,
     errors,
     many_at_once,

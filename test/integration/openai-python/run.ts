@@ -1,6 +1,7 @@
 /**
  * Checks the product with OpenAI's own Python package: starts a dispatcher with an embedded swarm,
- * makes a virtual environment under .cache (once), and runs check_api.py against it.
+ * makes a virtual environment under .cache (once), and runs check_api.py against it; then check_refusals.py
+ * against one with a key and hardly any room.
  * Needs Python 3.9 or newer and its package index. Run: node test/integration/openai-python/run.ts
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -53,27 +54,31 @@ if (!existsSync(python)) {
   run('python3', ['-m', 'venv', environment]);
   run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', `${here}requirements.txt`]);
 }
-const serve = spawn(
-  process.execPath,
-  [
-    `${root}src/main.ts`,
-    'serve',
-    '--embedded-swarm',
-    '2',
-    '--model',
-    'tiny-austen',
-    '--http-port',
-    '0',
-    '--grpc-port',
-    '0',
-    '--log-level',
-    'warn',
-  ],
-  { stdio: ['ignore', 'pipe', 'inherit'], cwd: root },
-);
-try {
-  const address = await addressOf(serve.stdout);
-  run(python, [`${here}check_api.py`, address]);
-} finally {
-  serve.kill('SIGTERM');
+/** Starts a dispatcher, hands its address and process to the check, and stops it. */
+async function checkAgainst(
+  servers: number,
+  environment: Readonly<Record<string, string>>,
+  check: (address: string, process: number) => void,
+): Promise<void> {
+  const flags = ['--embedded-swarm', String(servers), '--model', 'tiny-austen', '--http-port', '0', '--grpc-port', '0'];
+  const serve = spawn(process.execPath, [`${root}src/main.ts`, 'serve', ...flags, '--log-level', 'warn'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    cwd: root,
+    env: { ...process.env, ...environment },
+  });
+  try {
+    check(await addressOf(serve.stdout), serve.pid ?? 0);
+  } finally {
+    serve.kill('SIGTERM');
+  }
 }
+
+await checkAgainst(2, {}, (address) => run(python, [`${here}check_api.py`, address]));
+const KEY = 'key-of-the-only-client';
+const narrow = {
+  DAISYCHAIN_SCHEDULING__CACHE: 'slots',
+  DAISYCHAIN_SCHEDULING__QUEUE_LIMIT: '1',
+  DAISYCHAIN_PLANNER__RESERVED_SLOTS: '1',
+  DAISYCHAIN_SECURITY__API_KEYS: KEY,
+};
+await checkAgainst(1, narrow, (address, pid) => run(python, [`${here}check_refusals.py`, address, KEY, String(pid)]));
