@@ -58,9 +58,6 @@ def main() -> None:
     # pip of this interpreter installs into the environment, so that ensurepip is not needed.
     run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")])
     python = folder / "venv" / "bin" / "python"
-    site_packages = subprocess.check_output(
-        [python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"], text=True
-    ).strip()
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
     run([*pip, "install", "-q", "-r", str(HERE / "requirements.txt")])
     # After torch, which asks for a newer setuptools that no longer has what the build of hivemind imports.
@@ -69,8 +66,8 @@ def main() -> None:
         source = hivemind_source(pip, Path(scratch))
         run([*pip, "install", "-q", "--no-deps", "--no-build-isolation", str(source)])
     run([*pip, "install", "-q", "--no-deps", *NO_DEPS])
-    (Path(site_packages) / "daisychain_petals.pth").write_text(f"{HERE}\n")
-    run([str(python), "-c", "import petals_compat, petals; print('PETALS', petals.__version__)"])
+    check = f"import sys; sys.path.insert(0, {str(HERE)!r}); import petals_compat, petals; print('PETALS', petals.__version__)"
+    run([str(python), "-W", "ignore", "-c", check])
     marker.write_text(wanted)
     print(f"PETALS environment: made in {folder}")
 
@@ -83,9 +80,9 @@ def restart_with_python_311() -> None:
 
 
 def fingerprint() -> str:
-    """Changes when this script, the requirements or the place of either changes."""
+    """Changes when this script or the requirements change."""
     text = b"".join((HERE / name).read_bytes() for name in ("make_environment.py", "requirements.txt"))
-    return f"{HERE} {hashlib.sha256(text).hexdigest()}"
+    return hashlib.sha256(text).hexdigest()
 
 
 def hivemind_source(pip: list[str], scratch: Path) -> Path:

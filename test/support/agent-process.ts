@@ -15,7 +15,7 @@ export interface AgentProcess {
 export function startAgent(
   dispatcher: string,
   flags: readonly string[] = [],
-  options: { readonly withChannel?: boolean } = {},
+  options: { readonly withChannel?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
 ): AgentProcess {
   const argv = [
     'agent',
@@ -29,10 +29,11 @@ export function startAgent(
     'agent-1',
     ...flags,
   ];
+  const env = { ...process.env, ...options.env };
   const child =
     options.withChannel === true
-      ? fork(MAIN, argv, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] })
-      : spawn(process.execPath, [MAIN, ...argv], { stdio: ['ignore', 'ignore', 'pipe'] });
+      ? fork(MAIN, argv, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [], env })
+      : spawn(process.execPath, [MAIN, ...argv], { stdio: ['ignore', 'ignore', 'pipe'], env });
   let text = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     text = (text + chunk).slice(-20_000);

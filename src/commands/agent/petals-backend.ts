@@ -10,11 +10,12 @@ import { systemClock } from '../../adapters/system/system-clock.ts';
 import type { HostPort } from '../../adapters/wire/address.ts';
 import { PetalsNetwork } from '../../adapters/wire/petals/petals-network.ts';
 import { measureSessionSpeed } from '../../application/server/measure-session-speed.ts';
-import { findGgufFile, openModelWeights } from '../../language-model/weights/open-model-weights.ts';
+import { openModelWeights } from '../../language-model/weights/open-model-weights.ts';
 import { computeBlockBytes, computeCacheBytesPerToken } from '../../language-model/weights/tensor-names.ts';
 import { UsageError } from '../command-io.ts';
 import { dhtPrefixOf } from '../petals-names.ts';
 import type { AgentBackend } from './agent-backend.ts';
+import { petalsModelFolder } from './petals-model.ts';
 
 export interface PetalsBackendOptions {
   /** Folder of the model, as `locateModel` gave it. */
@@ -27,7 +28,7 @@ export interface PetalsBackendOptions {
   readonly python: string | undefined;
   /** What stands behind `--`: handed to PETALS as it is. */
   readonly petalsFlags: readonly string[];
-  /** Where the server's identity is kept. */
+  /** Where the server's identity is kept, and its model where PETALS needs another form of it. */
   readonly stateFolder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
@@ -48,7 +49,7 @@ const MEASURING_TIMEOUT_MS = 30_000;
 
 /**
  * Starts a PETALS server under this agent's hand.
- * @throws UsageError for flags that the agent decides, or a model that PETALS cannot read; DispatcherError
+ * @throws UsageError for flags that the agent decides; DispatcherError
  */
 export async function openPetalsBackend(options: PetalsBackendOptions): Promise<AgentBackend> {
   const { modelPath, serverId, petalsFlags, listen, advertise, logger } = options;
@@ -135,15 +136,14 @@ export async function openPetalsBackend(options: PetalsBackendOptions): Promise<
   }
 }
 
-/** PETALS reads Hugging Face folders and repositories: the agent's model, or one that the flags name. */
-async function modelArgument({ modelPath, petalsFlags }: PetalsBackendOptions): Promise<string[]> {
+/** The agent's model in a form that PETALS reads, unless the flags name one. */
+async function modelArgument(options: PetalsBackendOptions): Promise<string[]> {
+  const { modelPath, petalsFlags, stateFolder, logger, signal } = options;
   const [first] = petalsFlags;
   if ((first !== undefined && !first.startsWith('-')) || petalsFlags.includes('--converted_model_name_or_path'))
     return [];
-  if ((await findGgufFile(modelPath)) === undefined) return [modelPath];
-  throw new UsageError(
-    `--model: ${modelPath} is a GGUF file, which PETALS cannot read: name the same model's Hugging Face folder or repository behind --, for instance -- HuggingFaceTB/SmolLM2-135M-Instruct`,
-  );
+  const note = (folder: string): void => logger.info({ folder }, 'writing the model in a form that PETALS reads');
+  return [await petalsModelFolder(modelPath, stateFolder, signal, note)];
 }
 
 function missingFlags(given: readonly string[], identity: string, dhtPrefix: string): string[] {

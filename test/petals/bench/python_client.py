@@ -4,7 +4,10 @@ import json
 import sys
 import time
 from collections import defaultdict
+from pathlib import Path
 from types import SimpleNamespace
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts" / "petals"))
 
 # PETALS asks this package which instructions the processor has, for weights in bfloat16 only.
 sys.modules["cpufeature"] = SimpleNamespace(CPUFeature=defaultdict(bool))

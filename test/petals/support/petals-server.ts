@@ -17,6 +17,8 @@ const START_MS = 120_000;
 const LOG_BYTES = 200_000;
 
 export interface PetalsServerOptions {
+  /** Folder of the model, and the prefix of its blocks' names; tiny-austen unless told otherwise. */
+  readonly model?: { readonly folder: string; readonly dhtPrefix: string };
   /** `first:end`. */
   readonly blocks: string;
   /** Addresses to join; none begins a swarm. */
@@ -26,7 +28,7 @@ export interface PetalsServerOptions {
   readonly inferenceMaxLength?: number;
 }
 
-/** A real, unmodified PETALS server of tiny-austen on loopback, in its own process group. */
+/** A real, unmodified PETALS server on loopback, in its own process group. */
 export class PetalsServer {
   readonly address: string;
   readonly #child: ChildProcess;
@@ -49,9 +51,10 @@ export class PetalsServer {
       ...(options.inferenceMaxLength === undefined
         ? []
         : ['--inference_max_length', String(options.inferenceMaxLength)]),
-      ...commonPetalsFlags(await freePort(), folder),
+      ...commonPetalsFlags(await freePort(), folder, options.model?.dhtPrefix),
     ];
-    const child = spawn(PETALS_PYTHON, [PETALS_RUNNER, TINY_AUSTEN, ...flags], {
+    const model = options.model?.folder ?? TINY_AUSTEN;
+    const child = spawn(PETALS_PYTHON, [PETALS_RUNNER, model, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: petalsEnvironment(),
       detached: true,
@@ -112,10 +115,10 @@ export class PetalsServer {
 }
 
 /** Flags of every server of these tests: no speed test, nothing that needs a network beyond loopback. */
-export function commonPetalsFlags(port: number, folder: string): string[] {
+export function commonPetalsFlags(port: number, folder: string, dhtPrefix = DHT_PREFIX): string[] {
   return [
     ...['--throughput', '10', '--skip_reachability_check', '--torch_dtype', 'float32', '--device', 'cpu'],
-    ...['--num_handlers', '2', '--dht_prefix', DHT_PREFIX],
+    ...['--num_handlers', '2', '--dht_prefix', dhtPrefix],
     ...['--host_maddrs', `/ip4/127.0.0.1/tcp/${port}`, '--identity_path', path.join(folder, 'identity')],
   ];
 }

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createProgressBar } from '../../../src/commands/progress-bar.ts';
@@ -22,6 +25,22 @@ describe('daisychain pull', () => {
     const { done, text } = run(['tiny-austen']);
     await done;
     expect(text()).toBe(`tiny-austen was already in ${TINY_AUSTEN}\n`);
+  });
+
+  it('writes the model for PETALS into an empty folder, and into no other', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pull-'));
+    try {
+      const target = join(folder, 'made');
+      const { done, text } = run(['tiny-austen', '--petals-folder', target]);
+      await done;
+      expect(text()).toContain(`tiny-austen is written for PETALS in ${target}\n`);
+      expect(readdirSync(target).sort()).toEqual(['config.json', 'model.safetensors']);
+      await expect(run(['tiny-austen', '--petals-folder', target]).done).rejects.toThrow(
+        `--petals-folder: ${target} is not empty`,
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('fails with the reason when the model cannot be had', async () => {
