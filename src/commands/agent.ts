@@ -49,7 +49,10 @@ export function buildAgentCommand(io: CommandIo): Command {
     )
     .option('--join-token <token>', 'the token that the dispatcher asks for; also DAISYCHAIN_JOIN_TOKEN')
     .option('--tls-ca <file>', "PEM file with the authority of the dispatcher's certificate: join over TLS")
-    .option('--tls-cert <file>', 'PEM file with the certificate of this server, where the dispatcher asks for one')
+    .option(
+      '--tls-cert <file>',
+      'PEM file with the certificate of this server, for the dispatcher and for what travels to it: hidden states then come over TLS',
+    )
     .option('--tls-key <file>', 'PEM file with the key of that certificate')
     .option('--threads <count>', 'threads of one matrix product', parseThreadCount, 1)
     .option(
@@ -111,7 +114,7 @@ async function runAgent(
             env: io.env,
             signal: stop.signal,
           }).catch(unlessStopped(stop.signal))
-        : await openBuiltinBackend({ ...place, threads: flags.threads, onFailure: failure.reject });
+        : await openBuiltinBackend({ ...place, threads: flags.threads, tls: tls?.identity, onFailure: failure.reject });
     if (backend === undefined) return;
     const { host, address, protocol, modelId } = backend;
     const speed = await Promise.race([speedOf(backend, flags, channel), stop.received, failure.promise]);
@@ -128,6 +131,8 @@ async function runAgent(
         labels: flags.label,
         joinToken: flags.joinToken ?? io.env['DAISYCHAIN_JOIN_TOKEN'] ?? '',
         weightsDigest: backend.weightsDigest,
+        sessionToken: backend.sessionToken,
+        certificate: backend.certificate,
       },
       {
         registry: createGrpcSwarmRegistry(tls),

@@ -68,7 +68,9 @@ describe('daisychain agent', () => {
     await expect.poll(() => registry.messages.filter((message) => message.heartbeat).length, SOON).toBeGreaterThan(1);
 
     const transport = createGrpcTransport();
-    const hop = { serverId: 'agent-1', address: hello?.address ?? '', firstBlock: 0, blockCount: 2 };
+    const { address = '', sessionToken } = hello ?? {};
+    expect(sessionToken).toMatch(/^[\w-]{22}$/);
+    const hop = { serverId: 'agent-1', address, sessionToken, firstBlock: 0, blockCount: 2 };
     const session = await transport.open(
       {
         sessionId: 'session',

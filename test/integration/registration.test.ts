@@ -103,6 +103,8 @@ describe('a server that registers with a client of its own, made from the .proto
     ['another model', { modelId: 'llama-900b' }, status.FAILED_PRECONDITION, /^model_id: .*tiny-austen/],
     ['another dtype', { dtype: 'float16' }, status.FAILED_PRECONDITION, /^dtype: /],
     ['other weights', { weightsDigest: 'sha256:0' }, status.FAILED_PRECONDITION, /^weights_digest: /],
+    ['a session token that fits no header', { sessionToken: 'a b' }, status.INVALID_ARGUMENT, /^session_token: /],
+    ['a certificate that is none', { certificate: '-----BEGIN' }, status.INVALID_ARGUMENT, /^certificate: .*PEM/],
     ['an unknown protocol', { protocol: 'carrier-pigeon' }, status.INVALID_ARGUMENT, /^protocol: /],
     [
       'memory for not even one block',

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { expect } from 'vitest';
-import { startBlockService } from '../../src/adapters/block-service/server.ts';
+import { type BlockServiceOptions, startBlockService } from '../../src/adapters/block-service/server.ts';
 import type { ChannelPoolLimits } from '../../src/adapters/chain-transport/grpc/channel-pool.ts';
 import { createGrpcTransport } from '../../src/adapters/chain-transport/grpc/transport.ts';
 import type { ChainSession, ChainTransport, OpenChainRequest } from '../../src/application/ports/chain-transport.ts';
@@ -22,10 +22,14 @@ export class GrpcChainRig {
   }
 
   /** @param port 0 takes a free one */
-  async service(options: MemoryBlockHostOptions = {}, port = 0) {
+  async service(
+    options: MemoryBlockHostOptions = {},
+    port = 0,
+    doors: Pick<BlockServiceOptions, 'sessionToken' | 'tls'> = {},
+  ) {
     const host = new MemoryBlockHost({ hiddenSize: HIDDEN, ...options });
     const listen = { host: '127.0.0.1', port };
-    const started = await startBlockService({ host, listen, logger: pino({ enabled: false }) });
+    const started = await startBlockService({ host, listen, logger: pino({ enabled: false }), ...doors });
     this.onClose(() => started.close());
     const boundPort = Number(started.address.split(':')[1]);
     return { host, address: started.address, port: boundPort, close: () => started.close() };

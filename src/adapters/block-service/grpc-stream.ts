@@ -84,7 +84,7 @@ export class GrpcStream {
     if (isGone(stream)) return;
     const trailers = {
       'grpc-status': String(status),
-      ...(message === '' ? {} : { 'grpc-message': encodeURIComponent(message) }),
+      ...(message === '' ? {} : { 'grpc-message': encodeURI(message) }),
     };
     if (this.#hasHeaders) {
       stream.once('wantTrailers', () => {

@@ -1,5 +1,8 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import {
+  createSecureServer,
   createServer,
+  type Http2SecureServer,
   type Http2Server,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
@@ -22,6 +25,10 @@ export interface BlockServiceOptions {
   /** Port 0 takes any free one. */
   readonly listen: HostPort;
   readonly logger: Logger;
+  /** What whoever opens a session must show; anybody may where it is left out. */
+  readonly sessionToken?: string | undefined;
+  /** PEM: TLS with this certificate. Without it hidden states travel in the clear. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   readonly limits?: Partial<BlockServiceLimits>;
 }
 
@@ -79,7 +86,7 @@ export async function startBlockService(options: BlockServiceOptions): Promise<B
   const connections = new Set<ServerHttp2Session>();
   let sessions = 0;
 
-  const server = createServer({
+  const http2Options = {
     maxSessionMemory: MAX_SESSION_MEMORY_MB,
     streamResetBurst: STREAM_RESET_BURST,
     streamResetRate: STREAM_RESETS_PER_SECOND,
@@ -88,7 +95,18 @@ export async function startBlockService(options: BlockServiceOptions): Promise<B
       maxConcurrentStreams: limits.maxStreamsPerConnection,
       enablePush: false,
     },
-  });
+  };
+  const server =
+    options.tls === undefined
+      ? createServer(http2Options)
+      : createSecureServer({
+          ...http2Options,
+          ...options.tls,
+          minVersion: 'TLSv1.2',
+          allowHTTP1: false,
+          handshakeTimeout: limits.openTimeoutMs,
+        });
+  const isAllowed = callerCheck(options.sessionToken);
   server.maxConnections = limits.maxConnections;
   server.on('session', (session) => {
     connections.add(session);
@@ -107,6 +125,8 @@ export async function startBlockService(options: BlockServiceOptions): Promise<B
       serveInfo(stream, host, limits.openTimeoutMs);
     } else if (path !== SESSION_PATH) {
       refuse(stream, GRPC_STATUS.unimplemented, 'This is a block server: it offers daisychain.v1.BlockServer.');
+    } else if (!isAllowed(headers.authorization)) {
+      refuse(stream, GRPC_STATUS.unauthenticated, 'authorization: show the token with which this server joined.');
     } else if (sessions >= limits.maxSessions) {
       refuseSession(stream, limits.maxSessions);
     } else {
@@ -133,7 +153,15 @@ export async function startBlockService(options: BlockServiceOptions): Promise<B
   };
 }
 
-function listen(server: Http2Server, { host, port }: HostPort): Promise<void> {
+/** Whether a caller's `authorization` is the one asked for; tells nothing of the token by the time it takes. */
+function callerCheck(sessionToken: string | undefined): (authorization: string | undefined) => boolean {
+  if (sessionToken === undefined) return () => true;
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  const expected = digest(`Bearer ${sessionToken}`);
+  return (authorization) => authorization !== undefined && timingSafeEqual(digest(authorization), expected);
+}
+
+function listen(server: Http2Server | Http2SecureServer, { host, port }: HostPort): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

@@ -223,11 +223,13 @@ function leaseMessage(lease: LeasedChain): Lease {
     expiresInSeconds: lease.expiresInMs / 1000,
     planEpoch: lease.ticket.epoch,
     chainId: lease.ticket.chain.id,
-    hops: lease.hops.map(({ serverId, address, firstBlock, blockCount }) => ({
-      serverId,
-      address,
-      protocol: 'grpc',
-      span: { firstBlock, blockCount },
+    hops: lease.hops.map((hop) => ({
+      serverId: hop.serverId,
+      address: hop.address,
+      protocol: hop.protocol ?? 'grpc',
+      span: { firstBlock: hop.firstBlock, blockCount: hop.blockCount },
+      sessionToken: hop.sessionToken ?? '',
+      certificate: hop.certificate ?? '',
     })),
   };
 }

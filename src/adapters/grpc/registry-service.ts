@@ -20,6 +20,7 @@ import type { SwarmRegistryHandlers } from '../wire/generated/daisychain/v1/Swar
 import { printablePeerText } from '../wire/printable-text.ts';
 import { type AddressPolicy, peerIpOf } from './address-policy.ts';
 import { toStatus } from './error-map.ts';
+import { readServerCertificate } from './server-certificate.ts';
 
 export interface RegistryServiceDependencies {
   readonly swarm: Swarm;
@@ -249,6 +250,8 @@ function rawRegistration(hello: Hello__Output, address: string): RawRegistration
     labels: hello.labels,
     dtype: hello.dtype,
     weightsDigest: hello.weightsDigest,
+    sessionToken: hello.sessionToken,
+    certificate: readServerCertificate(hello.certificate),
   };
 }
 

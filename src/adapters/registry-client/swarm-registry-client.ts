@@ -220,6 +220,8 @@ function helloMessage(hello: JoinRequest): Hello {
     joinToken: hello.joinToken,
     dtype: WIRE_DTYPE,
     weightsDigest: hello.weightsDigest,
+    sessionToken: hello.sessionToken ?? '',
+    certificate: hello.certificate ?? '',
   };
 }
 

@@ -27,6 +27,7 @@ export const GRPC_STATUS = {
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
 /** What a client makes of a stream that ended with a gRPC status and without a Failure. */
@@ -36,7 +37,7 @@ export function codeOfStreamEnd(status: number): ErrorCode {
   return 'DSP_SERVER_LOST';
 }
 
-/** Why a connection failed, from the status text of grpc-js, which ends with a note about name resolution. */
+/** Why a connection failed, without a full stop, from the status text of grpc-js, which ends with a note about name resolution. */
 export function connectionProblem(details: string): string {
-  return printablePeerText(details.replace(/\.? Resolution note:.*$/s, ''));
+  return printablePeerText(details.replace(/ Resolution note:.*$/s, '')).replace(/\.+$/, '');
 }

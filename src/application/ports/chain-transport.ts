@@ -71,6 +71,10 @@ export interface TransportHop {
   readonly protocol?: 'grpc' | 'petals';
   readonly firstBlock: number;
   readonly blockCount: number;
+  /** What the server wants to be shown; nothing where it is left out. */
+  readonly sessionToken?: string | undefined;
+  /** PEM: the server speaks TLS, and shows this certificate and no other. */
+  readonly certificate?: string | undefined;
 }
 
 export interface ChainSession {

@@ -30,6 +30,10 @@ export interface JoinRequest {
   /** Empty where none is asked for. */
   readonly joinToken: string;
   readonly weightsDigest: string;
+  /** What whoever opens a session at `address` must show. */
+  readonly sessionToken?: string | undefined;
+  /** PEM of the certificate that is shown at `address`, where TLS is then spoken. */
+  readonly certificate?: string | undefined;
 }
 
 export interface ServerSpeed extends MeasuredSpeed {

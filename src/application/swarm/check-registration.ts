@@ -15,6 +15,9 @@ export interface RawRegistration {
   readonly labels: Readonly<Record<string, string>>;
   readonly dtype: string;
   readonly weightsDigest: string;
+  readonly sessionToken: string;
+  /** PEM; empty where the server speaks without TLS. */
+  readonly certificate: string;
 }
 
 export interface RawSpeeds {
@@ -40,6 +43,8 @@ export interface ServedModelFacts {
 const SERVER_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const MAX_LABELS = 32;
 const MAX_LABEL_LENGTH = 128;
+/** What fits a header of HTTP without quoting. */
+const SESSION_TOKEN = /^[A-Za-z0-9._~+/=-]{16,256}$/;
 const MAX_SECONDS = 3_600;
 const MAX_MEMORY_BYTES = 2 ** 50;
 
@@ -95,7 +100,16 @@ export function checkRegistration(raw: RawRegistration, model: ServedModelFacts)
     labels: checkLabels(raw.labels),
     dtype: raw.dtype,
     weightsDigest: raw.weightsDigest,
+    sessionToken: checkSessionToken(raw.sessionToken),
+    certificate: raw.certificate === '' ? undefined : raw.certificate,
   };
+}
+
+function checkSessionToken(token: string): string | undefined {
+  if (token === '') return undefined;
+  if (!SESSION_TOKEN.test(token))
+    throw invalid('session_token', 'must be 16 to 256 letters, digits or any of . _ ~ + / = -');
+  return token;
 }
 
 /** @throws DispatcherError DSP_INVALID_ARGUMENT naming the field */

@@ -12,6 +12,7 @@ export function hopAddresses(membership: Pick<Membership, 'get'>, chain: Pick<Ch
     const member = membership.get(serverId);
     if (member === undefined)
       throw new DispatcherError('DSP_SERVER_LOST', `${serverId} left before the request reached it`, { serverId });
-    return { serverId, address: member.address, protocol: member.protocol, firstBlock, blockCount };
+    const { address, protocol, sessionToken, certificate } = member;
+    return { serverId, address, protocol, firstBlock, blockCount, sessionToken, certificate };
   });
 }

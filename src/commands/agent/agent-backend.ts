@@ -8,6 +8,10 @@ export interface AgentBackend {
   readonly address: string;
   readonly protocol: 'grpc' | 'petals';
   readonly weightsDigest: string;
+  /** What the dispatcher must show to open a session; undefined: nothing. */
+  readonly sessionToken: string | undefined;
+  /** PEM of the certificate shown at `address`; undefined: no TLS there. */
+  readonly certificate: string | undefined;
   readonly host: SpanHost & Pick<BlockHost, 'hosted' | 'usage'>;
   measureSpeed(): Promise<MeasuredSpeed>;
   /** Told when blocks that were ready are gone. */

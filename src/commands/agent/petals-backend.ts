@@ -109,6 +109,9 @@ export async function openPetalsBackend(options: PetalsBackendOptions): Promise<
       address,
       protocol: 'petals',
       weightsDigest: '',
+      // PETALS encrypts by itself, and its servers take sessions from any peer.
+      sessionToken: undefined,
+      certificate: undefined,
       host: server,
       measureSpeed: async () => {
         const block = { firstBlock: 0, blockCount: 1 };

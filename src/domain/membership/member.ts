@@ -25,6 +25,10 @@ export interface Registration {
   readonly labels: ReadonlyMap<string, string>;
   readonly dtype: string;
   readonly weightsDigest: string;
+  /** What whoever opens a session there must show; secret. */
+  readonly sessionToken?: string | undefined;
+  /** PEM of the certificate that the server shows at its address; undefined: no TLS there. */
+  readonly certificate?: string | undefined;
 }
 
 /**

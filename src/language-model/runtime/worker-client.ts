@@ -1,6 +1,9 @@
 import { type TransferListItem, Worker } from 'node:worker_threads';
 import { DispatcherError } from '../../domain/shared/errors.ts';
-import { fromPlainError, type WorkerAnswer, type WorkerCall } from './worker-messages.ts';
+import { CLOSE, fromPlainError, type WorkerAnswer, type WorkerCall } from './worker-messages.ts';
+
+/** Longest wait for a thread to end between two computations; then it is stopped in the middle of one. */
+const CLOSE_MS = 2_000;
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -18,6 +21,7 @@ export class WorkerClient<Request> {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #failure: DispatcherError | undefined;
+  readonly #exited: Promise<void>;
 
   /**
    * @param module address of the worker's module; `.ts` stands for `.js` in a built program
@@ -29,7 +33,12 @@ export class WorkerClient<Request> {
     this.#worker = new Worker(module, { name });
     this.#worker.on('message', (answer: WorkerAnswer) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#fail(`stopped: ${error.message}`, error));
-    this.#worker.on('exit', (code) => this.#fail(`ended with code ${code}`));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        this.#fail(`ended with code ${code}`);
+        resolve();
+      });
+    });
   }
 
   /** True once the thread has died or was closed. */
@@ -58,11 +67,17 @@ export class WorkerClient<Request> {
     if (this.#failure === undefined) this.#send({ id: undefined, request }, []);
   }
 
-  /** Stops the thread; calls that wait are rejected with DSP_CANCELLED. */
+  /**
+   * Stops the thread; calls that wait are rejected with DSP_CANCELLED. The thread ends by itself, since one
+   * that is terminated within native code may take the whole process with it.
+   */
   async close(): Promise<void> {
     this.#failure ??= new DispatcherError('DSP_CANCELLED', `the ${this.#name} thread was closed`);
     this.#rejectWaiting(this.#failure);
-    await this.#worker.terminate();
+    this.#worker.postMessage(CLOSE);
+    const stuck = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
+    await this.#exited;
+    clearTimeout(stuck);
   }
 
   #send(message: WorkerCall<Request>, transfer: readonly TransferListItem[]): void {

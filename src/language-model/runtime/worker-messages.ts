@@ -6,6 +6,9 @@ export interface WorkerCall<Request> {
   readonly request: Request;
 }
 
+/** Ends a worker thread. */
+export const CLOSE = 'close';
+
 /** The answer to the call of the same id. */
 export type WorkerAnswer =
   | { readonly id: number; readonly value: unknown }

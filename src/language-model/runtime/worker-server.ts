@@ -1,6 +1,6 @@
 import { parentPort, type TransferListItem } from 'node:worker_threads';
 import { invariant } from '../../domain/shared/invariant.ts';
-import { toPlainError, type WorkerAnswer, type WorkerCall } from './worker-messages.ts';
+import { CLOSE, toPlainError, type WorkerAnswer, type WorkerCall } from './worker-messages.ts';
 
 /** What a handler answers; `transfer` moves buffers instead of copying them. */
 export interface WorkerResult {
@@ -15,7 +15,10 @@ export interface WorkerResult {
 export function serveWorker<Request>(handle: (request: Request) => Promise<WorkerResult>): void {
   const port = parentPort;
   invariant(port !== null, 'this module runs in a worker thread');
-  port.on('message', ({ id, request }: WorkerCall<Request>) => {
+  port.on('message', (message: WorkerCall<Request> | typeof CLOSE) => {
+    // In a worker thread this ends the thread, not the process.
+    if (message === CLOSE) process.exit();
+    const { id, request } = message;
     const result = handle(request);
     if (id === undefined) {
       result.catch((error: unknown) => {

@@ -1,7 +1,9 @@
-import { type ChannelOptions, Client, credentials } from '@grpc/grpc-js';
+import { type ChannelOptions, Client } from '@grpc/grpc-js';
+import type { TransportHop } from '../../../application/ports/chain-transport.ts';
 import { DispatcherError } from '../../../domain/shared/errors.ts';
 import { parseHostPort } from '../../wire/address.ts';
 import { MAX_MESSAGE_BYTES, STREAM_WINDOW_BYTES } from '../../wire/limits.ts';
+import { credentialsFor } from './server-credentials.ts';
 
 export interface ChannelPoolLimits {
   /** Connections to one server: several carry more round trips a second than one. */
@@ -36,6 +38,9 @@ const OPTIONS: ChannelOptions = {
   'grpc.enable_http_proxy': 0,
 };
 
+/** Servers are known by their certificates; a name is sent all the same, since an address must not stand for one. */
+const TLS_OPTIONS: ChannelOptions = { ...OPTIONS, 'grpc.ssl_target_name_override': 'block-server' };
+
 /** A place on a pooled connection, for one stream. */
 export interface ChannelLease {
   readonly client: Client;
@@ -51,7 +56,7 @@ interface PooledChannel {
 /** Connections to servers, several to a busy one, shared by sessions. */
 export class ChannelPool {
   readonly #limits: ChannelPoolLimits;
-  /** By address, least recently used first. */
+  /** By address and certificate, least recently used first. */
   readonly #servers = new Map<string, PooledChannel[]>();
   #isClosed = false;
 
@@ -60,15 +65,17 @@ export class ChannelPool {
   }
 
   /** @throws DispatcherError DSP_SERVER_LOST when the address is not `host:port`, or no connection may be added */
-  lease(address: string, serverId: string): ChannelLease {
+  lease({ address, serverId, certificate }: Pick<TransportHop, 'address' | 'serverId' | 'certificate'>): ChannelLease {
     if (this.#isClosed) throw new DispatcherError('DSP_SERVER_LOST', 'The transport is closed.', { serverId });
     if (parseHostPort(address) === undefined)
       throw new DispatcherError('DSP_SERVER_LOST', `The address of server ${serverId} is not host:port.`, { serverId });
-    const channels = this.#servers.get(address) ?? [];
-    this.#servers.delete(address);
+    // A server that comes back with another certificate is another one to talk to.
+    const key = `${address} ${certificate ?? ''}`;
+    const channels = this.#servers.get(key) ?? [];
+    this.#servers.delete(key);
     if (channels.length === 0) this.#makeRoom(serverId);
-    this.#servers.set(address, channels);
-    const channel = this.#choose(channels, address);
+    this.#servers.set(key, channels);
+    const channel = this.#choose(channels, address, certificate);
     channel.streams += 1;
     let isReleased = false;
     return {
@@ -89,7 +96,7 @@ export class ChannelPool {
   }
 
   /** The connection with the fewest streams, or a new one where all are busy and one may be added. */
-  #choose(channels: PooledChannel[], address: string): PooledChannel {
+  #choose(channels: PooledChannel[], address: string, certificate: string | undefined): PooledChannel {
     let least: PooledChannel | undefined;
     for (const channel of channels) if (least === undefined || channel.streams < least.streams) least = channel;
     if (
@@ -97,7 +104,8 @@ export class ChannelPool {
       (least.streams < this.#limits.streamsPerChannel || channels.length >= this.#limits.maxChannelsPerServer)
     )
       return least;
-    const client = new Client(`dns:${address}`, credentials.createInsecure(), OPTIONS);
+    const options = certificate === undefined ? OPTIONS : TLS_OPTIONS;
+    const client = new Client(`dns:${address}`, credentialsFor(certificate), options);
     const added: PooledChannel = { client, streams: 0 };
     channels.push(added);
     return added;
@@ -105,10 +113,10 @@ export class ChannelPool {
 
   #makeRoom(serverId: string): void {
     if (this.#servers.size < this.#limits.maxServers) return;
-    for (const [address, channels] of this.#servers) {
+    for (const [key, channels] of this.#servers) {
       if (channels.some((channel) => channel.streams > 0)) continue;
       for (const { client } of channels) client.close();
-      this.#servers.delete(address);
+      this.#servers.delete(key);
       return;
     }
     throw new DispatcherError(

@@ -21,13 +21,14 @@ export function connectGrpcHop(
   hop: TransportHop,
   listener: HopListener,
 ): HopLink {
-  const lease = pool.lease(hop.address, hop.serverId);
-  const stream = lease.client.makeBidiStreamRequest(SESSION_PATH, asIs, asIs, metadataOf(request), {});
+  const lease = pool.lease(hop);
+  const stream = lease.client.makeBidiStreamRequest(SESSION_PATH, asIs, asIs, metadataOf(request, hop), {});
   return new GrpcHopLink(stream, lease, request, hop, listener);
 }
 
-function metadataOf({ traceparent }: OpenChainRequest): Metadata {
+function metadataOf({ traceparent }: OpenChainRequest, { sessionToken }: TransportHop): Metadata {
   const metadata = new Metadata();
+  if (sessionToken !== undefined) metadata.set('authorization', `Bearer ${sessionToken}`);
   if (traceparent !== undefined) metadata.set('traceparent', traceparent);
   return metadata;
 }

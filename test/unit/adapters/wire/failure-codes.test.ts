@@ -32,6 +32,7 @@ describe('what a peer says', () => {
       unimplemented: status.UNIMPLEMENTED,
       internal: status.INTERNAL,
       unavailable: status.UNAVAILABLE,
+      unauthenticated: status.UNAUTHENTICATED,
     });
   });
 

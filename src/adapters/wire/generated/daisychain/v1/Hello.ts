@@ -17,6 +17,8 @@ export interface Hello {
   'joinToken'?: (string);
   'dtype'?: (string);
   'weightsDigest'?: (string);
+  'sessionToken'?: (string);
+  'certificate'?: (string);
   '_hosted'?: "hosted";
 }
 
@@ -33,5 +35,7 @@ export interface Hello__Output {
   'joinToken': (string);
   'dtype': (string);
   'weightsDigest': (string);
+  'sessionToken': (string);
+  'certificate': (string);
   '_hosted'?: "hosted";
 }

@@ -7,6 +7,8 @@ export interface Hop {
   'address'?: (string);
   'protocol'?: (string);
   'span'?: (_daisychain_v1_Span | null);
+  'sessionToken'?: (string);
+  'certificate'?: (string);
 }
 
 export interface Hop__Output {
@@ -14,4 +16,6 @@ export interface Hop__Output {
   'address': (string);
   'protocol': (string);
   'span': (_daisychain_v1_Span__Output | null);
+  'sessionToken': (string);
+  'certificate': (string);
 }
