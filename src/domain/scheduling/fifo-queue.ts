@@ -34,6 +34,11 @@ export class FifoQueue<Node extends QueueNode> {
     return this.#head;
   }
 
+  /** The entry that was appended last. */
+  last(): Node | undefined {
+    return this.#tail;
+  }
+
   /** Appends an entry; the caller has checked `isFull`. */
   enqueue(node: Node): void {
     invariant(!this.isFull, 'the queue never exceeds its limit');

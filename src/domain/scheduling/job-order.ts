@@ -82,6 +82,11 @@ export class JobOrder {
     this.#count(size, -1);
   }
 
+  /** Who came first. */
+  oldest(): WaitingJob | undefined {
+    return this.#arrivals.peek();
+  }
+
   /** Who is next. */
   head(): WaitingJob | undefined {
     const due = this.#byDue === undefined ? this.#arrivals.peek() : this.#byDue.peek()?.waiting;

@@ -6,18 +6,15 @@ import type { SchedulingEffect } from './effects.ts';
 import { pickFastestFreeChain } from './jffc.ts';
 import type { JobCounts } from './job-counts.ts';
 import { type Refusal, refusal } from './refusal.ts';
+import type { RunningJob } from './running-job.ts';
+import { notSampled } from './running-sample.ts';
 import { completeOptions, type SchedulerOptions } from './scheduler-options.ts';
-import { type RunningSince, ServiceOutlook } from './service-outlook.ts';
+import { ServiceOutlook } from './service-outlook.ts';
 import { SlotTable } from './slot-table.ts';
 import { type TenantAccount, TenantLimits } from './tenant-limits.ts';
 import { TokenTable } from './token-table.ts';
 import type { WaitingJob } from './waiting-job.ts';
 import { WaitingQueue } from './waiting-queue.ts';
-
-interface RunningJob extends RunningSince {
-  readonly epoch: number;
-  readonly account: TenantAccount | undefined;
-}
 
 const NOTHING: readonly SchedulingEffect[] = [];
 
@@ -40,7 +37,8 @@ export class Scheduler {
   readonly #queue: WaitingQueue;
   readonly #limits: TenantLimits;
   readonly #outlook: ServiceOutlook | undefined;
-  readonly #running = new Map<string, RunningJob>();
+  /** Jobs that wait or run, by id. */
+  readonly #jobs = new Map<string, WaitingJob | RunningJob>();
   #isAccepting = true;
 
   constructor(options: SchedulerOptions) {
@@ -77,7 +75,7 @@ export class Scheduler {
   }
 
   get runningCount(): number {
-    return this.#running.size;
+    return this.#jobs.size - this.#queue.length;
   }
 
   /** Chains of the current plan, fastest first. */
@@ -97,13 +95,12 @@ export class Scheduler {
 
   /** When the oldest waiting job arrived, or undefined. */
   oldestArrivalMs(): number | undefined {
-    for (const waiting of this.#queue.values()) return waiting.arrivedMs;
-    return undefined;
+    return this.#queue.oldestArrivalMs();
   }
 
   /** A new job: assigned at once, queued (no effect), or rejected. */
   arrive(job: Job, nowMs: number): readonly SchedulingEffect[] {
-    invariant(this.#queue.get(job.id) === undefined && !this.#running.has(job.id), 'a job arrives once');
+    invariant(!this.#jobs.has(job.id), 'a job arrives once');
     const expired = this.advance(nowMs);
     return expired.length === 0 ? this.#place(job, nowMs) : [...expired, ...this.#place(job, nowMs)];
   }
@@ -125,26 +122,20 @@ export class Scheduler {
     const predictedMs = this.#predictMs(job, nowMs);
     if (this.#outlook?.isTooLate(job, predictedMs, nowMs)) return this.#expireAtOnce(job, predictedMs);
     const account = this.#limits.took(job, nowMs);
-    this.#queue.add({ job, arrivedMs: nowMs, predictedMs, account, isDisplaced: false });
+    this.#jobs.set(job.id, this.#queue.add({ job, arrivedMs: nowMs, predictedMs, account, isDisplaced: false }));
     // By slots nothing fits while anybody waits; by tokens this job may, where the next one does not.
     return this.#options.cache === 'slots' ? NOTHING : this.#startWaiting(nowMs);
   }
 
   /**
    * Whether these jobs of one tenant would all be assigned or queued, were they to arrive now one after
-   * another: the way to admit several together or none. Undefined when they would. O(chains + jobs that wait).
+   * another: the way to admit several together or none. Undefined when they would. O(chains + jobs overdue).
    */
   whyNotTogether(jobs: readonly Job[], nowMs: number): Refusal | undefined {
     if (!this.#isAccepting || this.#table.chains.length === 0) return undefined; // each is then rejected for the same reason
     const limitedMs = this.#limits.whyNot(jobs, nowMs);
     if (limitedMs !== undefined) return refusal('rate_limited', limitedMs);
-    let waiting = 0;
-    let displaced = 0;
-    for (const { job, isDisplaced } of this.#queue.values()) {
-      if (job.deadlineMs !== undefined && job.deadlineMs <= nowMs) continue;
-      if (isDisplaced) displaced += 1;
-      else waiting += 1;
-    }
+    const { displaced, others: waiting } = this.#queue.countInTime(nowMs);
     const startable = waiting + displaced > 0 ? 0 : this.#table.countStartable(jobs.map((each) => each.tokens ?? 1));
     if (jobs.length <= startable + this.#queue.limit - waiting) return undefined;
     const [first] = jobs;
@@ -154,16 +145,16 @@ export class Scheduler {
   /** A job's owner is done with it, whether it ran or still waited. */
   complete(jobId: string, outcome: CompletionOutcome, nowMs: number): readonly SchedulingEffect[] {
     this.counts[outcome] += 1;
-    const running = this.#running.get(jobId);
-    if (running !== undefined) {
-      this.#stop(jobId, running);
-      this.#limits.ended(running.account);
-      if (outcome === 'completed') this.#outlook?.observe(running, nowMs);
-      return this.#startWaiting(nowMs);
+    const known = this.#jobs.get(jobId);
+    invariant(known !== undefined, 'a job completes once, and only if it arrived');
+    if (known.isRunning) {
+      this.#stop(known);
+      this.#jobs.delete(jobId);
+      this.#limits.ended(known.account);
+      if (outcome === 'completed') this.#outlook?.observe(known, nowMs);
+    } else {
+      this.#drop(known);
     }
-    const waiting = this.#queue.get(jobId);
-    invariant(waiting !== undefined, 'a job completes once, and only if it arrived');
-    this.#drop(waiting);
     return this.#startWaiting(nowMs);
   }
 
@@ -172,11 +163,12 @@ export class Scheduler {
    * takes the new ones at once, before anybody who waits. Undefined, and nothing changed: a server lacks room.
    */
   moveJob(jobId: string, chain: Chain, nowMs: number): readonly SchedulingEffect[] | undefined {
-    const running = this.#running.get(jobId);
-    invariant(running !== undefined, 'only a running job moves');
+    const running = this.#jobs.get(jobId);
+    invariant(running?.isRunning === true, 'only a running job moves');
     const state = this.#table.move(running.state, chain, running.job.tokens ?? 1);
     if (state === undefined) return undefined;
-    this.#running.set(jobId, { ...running, state });
+    running.state = state;
+    this.#outlook?.moved(running);
     return this.#startWaiting(nowMs);
   }
 
@@ -185,19 +177,22 @@ export class Scheduler {
    * all jobs that have not run yet, until `deadlineMs`. It may be assigned at once.
    */
   displace(jobId: string, deadlineMs: number, nowMs: number): readonly SchedulingEffect[] {
-    const running = this.#running.get(jobId);
-    invariant(running !== undefined, 'only a running job is displaced');
-    this.#stop(jobId, running);
+    const running = this.#jobs.get(jobId);
+    invariant(running?.isRunning === true, 'only a running job is displaced');
+    this.#stop(running);
     const { account } = running;
     const job = { ...running.job, deadlineMs };
-    this.#queue.add({ job, arrivedMs: nowMs, predictedMs: undefined, account, isDisplaced: true });
+    this.#jobs.set(
+      jobId,
+      this.#queue.add({ job, arrivedMs: nowMs, predictedMs: undefined, account, isDisplaced: true }),
+    );
     return this.#startWaiting(nowMs);
   }
 
   /** Blocks for which a server has cache for this running job, beside what all jobs hold; without a job, for a smallest one. */
   freeSlotsAt(serverId: string, jobId?: string): number {
-    const job = jobId === undefined ? undefined : this.#running.get(jobId)?.job;
-    return this.#table.freeBlocksAt(serverId, job?.tokens ?? 1);
+    const known = jobId === undefined ? undefined : this.#jobs.get(jobId);
+    return this.#table.freeBlocksAt(serverId, known?.isRunning === true ? (known.job.tokens ?? 1) : 1);
   }
 
   /** A server tells how much of its cache is free, bytes >= 0. Counts with `cache: tokens` only. */
@@ -231,6 +226,7 @@ export class Scheduler {
   /** New chains to dispatch on. Running jobs keep their chain and their epoch; waiting jobs may start. */
   adoptPlan(plan: DispatchPlan, nowMs: number): readonly SchedulingEffect[] {
     this.#table.adopt(plan);
+    this.#outlook?.replanned(this.#running());
     return this.#startWaiting(nowMs);
   }
 
@@ -246,7 +242,8 @@ export class Scheduler {
 
   /** Epoch in which a running job started. */
   epochOf(jobId: string): number | undefined {
-    return this.#running.get(jobId)?.epoch;
+    const known = this.#jobs.get(jobId);
+    return known?.isRunning === true ? known.epoch : undefined;
   }
 
   /** Chains may have room again: whoever is next starts, and smaller jobs where the next one does not fit. */
@@ -283,23 +280,30 @@ export class Scheduler {
     invariant(nowMs >= arrivedMs, 'a job starts no earlier than it arrives');
     this.#table.acquire(state, job.tokens ?? 1);
     const epoch = this.#table.epoch;
-    this.#running.set(job.id, { job, state, epoch, account, startedMs: nowMs });
+    const running = { isRunning: true, job, state, epoch, account, startedMs: nowMs, sampled: notSampled() } as const;
+    this.#jobs.set(job.id, running);
+    this.#outlook?.started(running);
     const effect = { kind: 'assigned', jobId: job.id, chain: state.chain, epoch, queuedMs: nowMs - arrivedMs } as const;
     return predictedMs === undefined ? effect : { ...effect, predictedMs };
   }
 
-  #stop(jobId: string, running: RunningJob): void {
-    this.#running.delete(jobId);
+  #stop(running: RunningJob): void {
+    this.#outlook?.stopped(running);
     this.#table.release(running.state, running.job.tokens ?? 1);
   }
 
   #drop(waiting: WaitingJob): void {
     this.#queue.remove(waiting);
+    this.#jobs.delete(waiting.job.id);
     this.#limits.ended(waiting.account);
   }
 
   #predictMs(job: Job, nowMs: number): number | undefined {
-    return this.#outlook?.predictMs(this.#running, this.#queue.ahead(job, job.size ?? 1), nowMs);
+    return this.#outlook?.predictMs(() => this.#running(), this.#queue.ahead(job, job.size ?? 1), nowMs);
+  }
+
+  *#running(): Generator<RunningJob> {
+    for (const known of this.#jobs.values()) if (known.isRunning) yield known;
   }
 
   #expireAtOnce(job: Job, predictedMs?: number): readonly SchedulingEffect[] {

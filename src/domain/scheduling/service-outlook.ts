@@ -1,16 +1,7 @@
 import type { Job } from '../model/job.ts';
-import type { ChainState } from './cache-table.ts';
-import { predictWaitSeconds } from './predict-wait.ts';
+import { WaitPrediction } from './predict-wait.ts';
+import { RunningSample, type RunningSince, SAMPLE_SIZE } from './running-sample.ts';
 
-/** A running job, as far as its end is concerned. */
-export interface RunningSince {
-  readonly job: Job;
-  readonly state: ChainState;
-  readonly startedMs: number;
-}
-
-/** Running jobs looked at for one prediction, at most. */
-const SAMPLE = 128;
 /** How much the newest end weighs in the pace. */
 const NEWEST_WEIGHT = 0.1;
 /** Ends before the pace is taken for known: until then the plan's times are mere promises. */
@@ -18,11 +9,12 @@ const KNOWN_AFTER = 5;
 /** A deadline is given up at arrival when even this share of the predicted wait is longer. */
 const HOPEFUL_SHARE = 0.75;
 const PACE_RANGE = { min: 0.001, max: 1000 };
-/** A job that overran its expected time is expected to take this share of it more. */
-const OVERRUN_SHARE = 0.1;
 
 /** Expects how long jobs take, from the plan's service times and how jobs compared with them of late. */
 export class ServiceOutlook {
+  readonly #sample = new RunningSample();
+  readonly #prediction = new WaitPrediction(SAMPLE_SIZE);
+  readonly #sortRemaining = (into: Float64Array): void => this.#sample.sortRemaining(into);
   #pace = 1;
   #ends = 0;
 
@@ -32,9 +24,28 @@ export class ServiceOutlook {
     return nowMs + HOPEFUL_SHARE * predictedMs > job.deadlineMs;
   }
 
+  started(running: RunningSince): void {
+    this.#sample.start(running);
+  }
+
+  /** It runs on another chain now. */
+  moved(running: RunningSince): void {
+    this.#sample.move(running);
+  }
+
+  /** Chains may be reckoned with other service times. @param running all jobs that run   O(jobs that run) */
+  replanned(running: Iterable<RunningSince>): void {
+    this.#sample.reckonAll(running);
+  }
+
+  /** It does not run any more, whatever ended it. */
+  stopped(running: RunningSince): void {
+    this.#sample.end(running);
+  }
+
   /** A job ran to its end. */
   observe(running: RunningSince, nowMs: number): void {
-    const planned = plannedSeconds(running);
+    const planned = running.state.chain.serviceSeconds * (running.job.size ?? 1);
     const seen = (nowMs - running.startedMs) / 1000 / planned;
     if (!Number.isFinite(seen)) return;
     const bounded = Math.min(PACE_RANGE.max, Math.max(PACE_RANGE.min, seen));
@@ -43,33 +54,30 @@ export class ServiceOutlook {
   }
 
   /**
-   * Milliseconds that a job waits behind `ahead`; undefined when nothing can be said. O(sample).
+   * Milliseconds that a job waits behind `ahead`; undefined when nothing can be said. O(sample), whatever runs
+   * and waits.
+   * @param allRunning asked only where the sample has to be filled again
    * @param ahead jobs that start before it, and their sizes together
    */
   predictMs(
-    running: ReadonlyMap<string, RunningSince>,
+    allRunning: () => Iterable<RunningSince>,
     ahead: { readonly count: number; readonly work: number },
     nowMs: number,
   ): number | undefined {
-    const remainingSeconds: number[] = [];
-    let chainSeconds = 0;
-    for (const job of running.values()) {
-      const expected = this.#pace * plannedSeconds(job);
-      const left = expected - (nowMs - job.startedMs) / 1000;
-      remainingSeconds.push(Math.max(left, OVERRUN_SHARE * expected));
-      chainSeconds += job.state.chain.serviceSeconds;
-      if (remainingSeconds.length === SAMPLE) break;
-    }
-    const seconds = predictWaitSeconds({
-      remainingSeconds,
-      runningCount: running.size,
-      aheadCount: ahead.count,
-      aheadSeconds: (ahead.work * this.#pace * chainSeconds) / Math.max(1, remainingSeconds.length),
-    });
+    const sample = this.#sample;
+    while (sample.isDepleted && sample.refill(allRunning()));
+    sample.look(this.#pace, nowMs);
+    const seconds = this.#prediction.seconds(
+      {
+        sampled: sample.size,
+        remainingSum: sample.remainingSum,
+        leastRemaining: sample.leastRemaining,
+        runningCount: sample.running,
+        aheadCount: ahead.count,
+        aheadSeconds: ahead.work * this.#pace * sample.meanChainSeconds,
+      },
+      this.#sortRemaining,
+    );
     return seconds === undefined ? undefined : 1000 * seconds;
   }
-}
-
-function plannedSeconds({ job, state }: RunningSince): number {
-  return state.chain.serviceSeconds * (job.size ?? 1);
 }

@@ -9,6 +9,8 @@ export interface SlotChain extends ChainState {
   rank: number;
   busy: number;
   readonly servers: readonly ServerState[];
+  /** Blocks at each hop, in the order of `servers`. */
+  readonly blocks: readonly number[];
 }
 
 interface ServerState {
@@ -62,23 +64,10 @@ export class SlotTable implements CacheTable<SlotChain> {
     }
     for (const state of this.#ranked) state.rank = -1;
     this.#ranked = plan.chains.map((chain, rank) => {
-      const key = hopsKey(chain.hops);
-      const kept = this.#byKey.get(key);
-      if (kept !== undefined) {
-        invariant(kept.rank === -1, 'a plan names a chain once');
-        kept.chain = chain;
-        kept.rank = rank;
-        return kept;
-      }
-      const state: SlotChain = {
-        key,
-        chain,
-        rank,
-        busy: 0,
-        tokens: 0,
-        servers: chain.hops.map((hop) => this.#server(hop.serverId)),
-      };
-      this.#byKey.set(key, state);
+      const state = this.#stateOf(chain);
+      invariant(state.rank === -1, 'a plan names a chain once');
+      state.chain = chain;
+      state.rank = rank;
       return state;
     });
     this.#open = new RankSet(this.#ranked.length);
@@ -128,7 +117,7 @@ export class SlotTable implements CacheTable<SlotChain> {
     state.busy += 1;
     if (state.busy >= state.chain.slots) this.#open.delete(state.rank);
     for (let i = 0; i < state.servers.length; i += 1) {
-      (state.servers[i] as ServerState).used += (state.chain.hops[i] as { blockCount: number }).blockCount;
+      (state.servers[i] as ServerState).used += state.blocks[i] as number;
     }
   }
 
@@ -146,7 +135,7 @@ export class SlotTable implements CacheTable<SlotChain> {
     this.#excess += excessOf(state) - excess;
     if (state.rank >= 0 && state.busy >= state.chain.slots) this.#open.delete(state.rank);
     for (let i = 0; i < state.servers.length; i += 1) {
-      (state.servers[i] as ServerState).used += (state.chain.hops[i] as { blockCount: number }).blockCount;
+      (state.servers[i] as ServerState).used += state.blocks[i] as number;
     }
     return state;
   }
@@ -164,7 +153,7 @@ export class SlotTable implements CacheTable<SlotChain> {
     this.#excess += excessOf(state) - excess;
     for (let i = 0; i < state.servers.length; i += 1) {
       const server = state.servers[i] as ServerState;
-      server.used -= (state.chain.hops[i] as { blockCount: number }).blockCount;
+      server.used -= state.blocks[i] as number;
       invariant(server.used >= 0, 'a server gets back no more slots than it gave');
     }
     if (state.rank >= 0) {
@@ -175,9 +164,7 @@ export class SlotTable implements CacheTable<SlotChain> {
   }
 
   #hasServerRoom(state: SlotChain): boolean {
-    return state.servers.every(
-      (server, i) => server.used + (state.chain.hops[i] as { blockCount: number }).blockCount <= server.slots,
-    );
+    return state.servers.every((server, i) => server.used + (state.blocks[i] as number) <= server.slots);
   }
 
   /** The chain of these hops, or a new one outside the plan. */
@@ -192,6 +179,7 @@ export class SlotTable implements CacheTable<SlotChain> {
         busy: 0,
         tokens: 0,
         servers: chain.hops.map((hop) => this.#server(hop.serverId)),
+        blocks: chain.hops.map((hop) => hop.blockCount),
       };
       this.#byKey.set(key, state);
     }

@@ -52,6 +52,16 @@ export class TenantShares {
     return this.#backlogged.peek()?.order.head();
   }
 
+  /** When the job that has waited longest came, or undefined. O(tenants) */
+  oldestArrivalMs(): number | undefined {
+    let oldest: number | undefined;
+    for (const { order } of this.#tenants.values()) {
+      const arrivedMs = order.oldest()?.arrivedMs;
+      if (arrivedMs !== undefined && (oldest === undefined || arrivedMs < oldest)) oldest = arrivedMs;
+    }
+    return oldest;
+  }
+
   /** A job leaves without having started. */
   remove(waiting: WaitingJob): void {
     this.#take(waiting, false);

@@ -1,10 +1,12 @@
 import type { Job } from '../model/job.ts';
 import type { HeapItem } from '../shared/min-heap.ts';
+import type { DeadlineEntry } from './deadline-queue.ts';
 import type { QueueNode } from './fifo-queue.ts';
 import type { TenantAccount } from './tenant-limits.ts';
 
 /** A job in the queue. Lives until it starts, expires or leaves. */
 export interface WaitingJob extends QueueNode {
+  readonly isRunning: false;
   readonly job: Job;
   readonly arrivedMs: number;
   /** Order of arrival. */
@@ -22,8 +24,8 @@ export interface WaitingJob extends QueueNode {
   overtakes: number;
   /** Work started in its order from which on nothing may go before it, see `JobOrder`. */
   dueWork: number;
-  /** Its places in the heaps that it stands in. */
-  inDeadlines: WaitingPlace | undefined;
+  /** Its places in the queues that it stands in. */
+  inDeadlines: WaitingDeadline | undefined;
   inReservations: WaitingPlace | undefined;
   inUrgent: WaitingPlace | undefined;
   inSizes: WaitingPlace | undefined;
@@ -35,6 +37,13 @@ export interface WaitingPlace extends HeapItem {
   readonly waiting: WaitingJob;
 }
 
+/** The same where it waits for its deadline. */
+export interface WaitingDeadline extends WaitingPlace, DeadlineEntry {}
+
 export function newPlace(waiting: WaitingJob, key: number): WaitingPlace {
   return { key, sequence: waiting.sequence, heapPosition: -1, waiting };
+}
+
+export function newDeadline(waiting: WaitingJob, key: number): WaitingDeadline {
+  return { key, sequence: waiting.sequence, heapPosition: -1, waiting, next: undefined, previous: undefined };
 }

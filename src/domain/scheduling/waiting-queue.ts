@@ -1,13 +1,17 @@
-import { type Job, PRIORITIES } from '../model/job.ts';
+import { type Job, PRIORITIES, type Priority } from '../model/job.ts';
 import { invariant } from '../shared/invariant.ts';
 import { MinHeap } from '../shared/min-heap.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
 import { FifoQueue } from './fifo-queue.ts';
 import type { JobOrderOptions } from './job-order.ts';
 import { TenantShares } from './tenant-shares.ts';
-import { newPlace, type WaitingJob, type WaitingPlace } from './waiting-job.ts';
+import { newDeadline, newPlace, type WaitingDeadline, type WaitingJob, type WaitingPlace } from './waiting-job.ts';
 
 /** Jobs of higher classes that start while a lower class waits, before that class has its turn. */
 export const CLASS_PATIENCE = 8;
+
+/** Positions in `PRIORITIES`. */
+const CLASS_INDEX: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
 
 export interface WaitingQueueOptions extends JobOrderOptions {
   /** Jobs at most, >= 0; those that lost their chain count besides. */
@@ -33,9 +37,9 @@ export class WaitingQueue {
   readonly #classes: readonly TenantShares[];
   /** Starts of higher classes since the class had its turn, while it waited. */
   readonly #passedOver: number[] = PRIORITIES.map(() => 0);
-  readonly #deadlines = new MinHeap<WaitingPlace>();
+  readonly #deadlines = new DeadlineQueue<WaitingDeadline>();
   readonly #byReservation = new MinHeap<WaitingPlace>();
-  readonly #jobs = new Map<string, WaitingJob>();
+  #length = 0;
   #sequence = 0;
 
   constructor(options: WaitingQueueOptions) {
@@ -49,26 +53,36 @@ export class WaitingQueue {
 
   /** All jobs, those that lost their chain included. */
   get length(): number {
-    return this.#jobs.size;
+    return this.#length;
   }
 
   get isFull(): boolean {
-    return this.#jobs.size - this.#displaced.length >= this.#options.limit;
+    return this.#length - this.#displaced.length >= this.#options.limit;
   }
 
-  get(jobId: string): WaitingJob | undefined {
-    return this.#jobs.get(jobId);
+  /** When the job that has waited longest came, or undefined. O(tenants) */
+  oldestArrivalMs(): number | undefined {
+    const all = [this.#displaced.peek()?.arrivedMs, ...this.#classes.map((jobs) => jobs.oldestArrivalMs())];
+    const known = all.filter((each) => each !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
   }
 
-  /** In the order they came. */
-  values(): Iterable<WaitingJob> {
-    return this.#jobs.values();
+  /** Jobs that may wait on at a time, as the deadlines have it: those that lost their chain, and the others. O(jobs overdue) */
+  countInTime(nowMs: number): { readonly displaced: number; readonly others: number } {
+    let displaced = this.#displaced.length;
+    let others = this.#length - displaced;
+    this.#deadlines.visitUpTo(nowMs, ({ waiting }) => {
+      if (waiting.isDisplaced) displaced -= 1;
+      else others -= 1;
+    });
+    return { displaced, others };
   }
 
-  add(arrival: Arrival): void {
+  add(arrival: Arrival): WaitingJob {
     const { job, arrivedMs, predictedMs, account, isDisplaced } = arrival;
     invariant(isDisplaced || !this.isFull, 'the queue never exceeds its limit');
     const waiting: WaitingJob = {
+      isRunning: false,
       job,
       arrivedMs,
       sequence: this.#sequence,
@@ -88,17 +102,18 @@ export class WaitingQueue {
       previous: undefined,
     };
     this.#sequence += 1;
-    this.#jobs.set(job.id, waiting);
+    this.#length += 1;
     if (isDisplaced) this.#displaced.enqueue(waiting);
     else this.#classOf(waiting).add(waiting);
     if (job.deadlineMs !== undefined) {
-      waiting.inDeadlines = newPlace(waiting, job.deadlineMs);
-      this.#deadlines.push(waiting.inDeadlines);
+      waiting.inDeadlines = newDeadline(waiting, job.deadlineMs);
+      this.#deadlines.add(waiting.inDeadlines);
     }
     if (this.#options.hasReservations) {
       waiting.inReservations = newPlace(waiting, waiting.tokens);
       this.#byReservation.push(waiting.inReservations);
     }
+    return waiting;
   }
 
   /** Who is next. */
@@ -118,12 +133,12 @@ export class WaitingQueue {
 
   /** The first deadline of all, or undefined. */
   nextDeadlineMs(): number | undefined {
-    return this.#deadlines.peek()?.key;
+    return this.#deadlines.first()?.key;
   }
 
   /** Whose deadline is over, the first of them. */
   overdue(nowMs: number): WaitingJob | undefined {
-    const first = this.#deadlines.peek();
+    const first = this.#deadlines.first();
     return first === undefined || first.key > nowMs ? undefined : first.waiting;
   }
 
@@ -158,7 +173,7 @@ export class WaitingQueue {
 
   /** Jobs and work that would go before a new one. O(classes) */
   ahead(job: Job, size: number): { readonly count: number; readonly work: number } {
-    const own = PRIORITIES.indexOf(job.priority ?? 'normal');
+    const own = CLASS_INDEX[job.priority ?? 'normal'];
     let { count, work } = (this.#classes[own] as TenantShares).ahead(job.tenant ?? '', size);
     count += this.#displaced.length;
     work += this.#displaced.length;
@@ -178,7 +193,7 @@ export class WaitingQueue {
 
   /** Takes a job out of everything but its class. */
   #forget(waiting: WaitingJob): void {
-    this.#jobs.delete(waiting.job.id);
+    this.#length -= 1;
     if (waiting.isDisplaced) this.#displaced.remove(waiting);
     if (waiting.inDeadlines !== undefined) this.#deadlines.remove(waiting.inDeadlines);
     if (waiting.inReservations !== undefined) this.#byReservation.remove(waiting.inReservations);
@@ -190,5 +205,5 @@ export class WaitingQueue {
 }
 
 function classIndex({ job }: WaitingJob): number {
-  return PRIORITIES.indexOf(job.priority ?? 'normal');
+  return CLASS_INDEX[job.priority ?? 'normal'];
 }

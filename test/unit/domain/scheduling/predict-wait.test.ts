@@ -1,38 +1,65 @@
+import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { predictWaitSeconds } from '../../../../src/domain/scheduling/predict-wait.ts';
+import { WaitPrediction } from '../../../../src/domain/scheduling/predict-wait.ts';
 import { Scheduler } from '../../../../src/domain/scheduling/scheduler.ts';
 import { createRng } from '../../../../src/domain/shared/rng.ts';
 
-const load = (remainingSeconds: number[], aheadCount: number, aheadSeconds: number) => ({
-  remainingSeconds,
-  runningCount: remainingSeconds.length,
-  aheadCount,
-  aheadSeconds,
-});
+/** Of so many seconds until the ends of those that run, all of them or a sample. */
+function predicted(remaining: number[], aheadCount: number, aheadSeconds: number, runningCount = remaining.length) {
+  const prediction = new WaitPrediction(Math.max(1, remaining.length));
+  const load = {
+    sampled: remaining.length,
+    remainingSum: remaining.reduce((sum, value) => sum + value, 0),
+    leastRemaining: Math.min(...remaining),
+    runningCount,
+    aheadCount,
+    aheadSeconds,
+  };
+  return prediction.seconds(load, (into) => into.set(remaining.toSorted((a, b) => a - b)));
+}
+
+/** The same, told plainly: whenever one ends the next starts, and takes the mean time. */
+function playedThrough(remaining: number[], aheadCount: number, aheadSeconds: number): number {
+  const ends = [...remaining];
+  for (let started = 0; started < aheadCount; started += 1) {
+    ends.sort((a, b) => a - b);
+    ends.push((ends.shift() as number) + aheadSeconds / aheadCount);
+  }
+  return Math.min(...ends);
+}
 
 describe('the predicted wait', () => {
   it('is the first end when nobody is ahead', () => {
-    expect(predictWaitSeconds(load([5, 2, 9], 0, 0))).toBe(2);
+    expect(predicted([5, 2, 9], 0, 0)).toBe(2);
   });
 
   it('plays short queues through, end by end', () => {
     // 2 ends: one of 4 s starts, until 6; 5 ends: the next starts, until 9; then 6 ends.
-    expect(predictWaitSeconds(load([5, 2], 2, 8))).toBe(6);
+    expect(predicted([5, 2], 2, 8)).toBe(6);
+  });
+
+  test.prop([
+    fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 1, maxLength: 40 }),
+    fc.double({ min: 0, max: 2, noNaN: true }),
+    fc.double({ min: 0, max: 30, noNaN: true }),
+  ])('is what playing any short queue through says', (remaining, aheadPerRunning, meanSeconds) => {
+    const ahead = Math.floor(aheadPerRunning * remaining.length);
+    const expected = playedThrough(remaining, ahead, ahead * meanSeconds);
+    expect(predicted(remaining, ahead, ahead * meanSeconds)).toBeCloseTo(expected, 6);
   });
 
   it('shares the work of a long queue among those that run', () => {
-    expect(predictWaitSeconds(load([1, 1], 100, 200))).toBe((1 + 200) / 2);
+    expect(predicted([1, 1], 100, 200)).toBe((1 + 200) / 2);
   });
 
   it('says nothing when nothing runs', () => {
-    expect(predictWaitSeconds(load([], 3, 3))).toBeUndefined();
+    expect(predicted([], 3, 3)).toBeUndefined();
   });
 
   it('takes a sample of those that run for all of them', () => {
     const sample = Array.from({ length: 10 }, (_, i) => i + 1);
-    const all = { remainingSeconds: sample, runningCount: 1000, aheadCount: 5000, aheadSeconds: 50_000 };
-    expect(predictWaitSeconds(all)).toBeCloseTo((50_000 + 5.5) / 1000, 6);
-    expect(predictWaitSeconds({ ...all, aheadCount: 0, aheadSeconds: 0 })).toBeLessThan(0.1);
+    expect(predicted(sample, 5000, 50_000, 1000)).toBeCloseTo((50_000 + 5.5) / 1000, 6);
+    expect(predicted(sample, 0, 0, 1000)).toBeLessThan(0.1);
   });
 });
 

@@ -32,6 +32,10 @@ test.prop([commands])('gives its items by key, then by sequence, also after remo
       }
     }
     expect(heap.size).toBe(plain.length);
+    const visited: HeapItem[] = [];
+    heap.visitUpTo(key, (item) => visited.push(item));
+    const upTo = plain.filter((item) => item.key <= key);
+    expect(visited.sort((a, b) => a.sequence - b.sequence)).toEqual(upTo);
     expect(heap.peek()).toBe(first());
   }
 });
