@@ -26,6 +26,13 @@ module.exports = {
       'language-model/runtime/',
       'domain/',
     ]),
+    onlyFrom('planner-sees-ports', 'planner', [
+      'planner/',
+      'application/ports/',
+      'simulation/',
+      'language-model/runtime/',
+      'domain/',
+    ]),
     onlyFrom('config-sees-domain', 'config', ['config/', 'domain/']),
     onlyFrom('application-sees-domain', 'application', ['application/', 'domain/']),
     onlyFrom('adapters-see-application', 'adapters', ['adapters/', 'application/', 'domain/']),

@@ -7,6 +7,7 @@ import { countNewBlocks, isSameSpan, type Span } from '../../src/domain/model/sp
 import { ArrivalRate } from '../../src/domain/planning/arrival-rate.ts';
 import { composeLiveChains } from '../../src/domain/planning/live-chains.ts';
 import { Scheduler } from '../../src/domain/scheduling/scheduler.ts';
+import { InlinePlanner } from '../../src/planner/inline-planner.ts';
 import type { Contestant } from './contestant.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import type { SwarmEvents } from './swarm-events.ts';
@@ -14,6 +15,8 @@ import { BLOOM, LOAD_MS_PER_BLOCK, type PoolServer, WORKLOAD } from './swarm-poo
 
 const NEVER_MS = 1e12;
 const RATE_WINDOW_MS = 60_000;
+/** As the product by default. */
+const SEARCH_EVALUATIONS = 60;
 
 /** The product's own live swarm, in simulated time: its membership, decisions, orders and roll-out. */
 export class LiveContestant implements Contestant {
@@ -43,6 +46,7 @@ export class LiveContestant implements Contestant {
         dispatcher: new JobDispatcher(new Scheduler({ queueLimit: 1 }), clock, this.#arrivals),
         arrivalRate: this.#arrivals,
         clock,
+        planner: new InlinePlanner(SEARCH_EVALUATIONS),
         telemetry: SILENT,
         log: () => undefined,
         onChains: (chains) => this.#tellChains(chains),
@@ -51,6 +55,9 @@ export class LiveContestant implements Contestant {
         replanDebounceMs: 200,
         placementPolicy: 'gbp-cr-fill',
         objective: 'lower',
+        serviceModel: 'independent',
+        prefillChunkTokens: 256,
+        searchAfterMs: 5_000,
         reservedSlots: undefined,
         maxLoad: 0.7,
         horizonSeconds: 600,
@@ -168,6 +175,8 @@ const SILENT: Telemetry = {
   dispatchDecided: () => undefined,
   waitEnded: () => undefined,
   planMade: () => undefined,
+  planSearched: () => undefined,
+  plannerFailed: () => undefined,
   hopObserved: () => undefined,
   failoverEnded: () => undefined,
   serverJoined: () => undefined,

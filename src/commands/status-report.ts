@@ -67,7 +67,7 @@ function factLines({ plan, queue }: StatusDocument): string[] {
   const age = plan.age_seconds === null ? '' : `, ${duration(plan.age_seconds)} old`;
   const oldest = queue.oldest_wait_seconds === null ? '' : `, the oldest for ${duration(queue.oldest_wait_seconds)}`;
   const facts: [string, string][] = [
-    ['plan', `epoch ${plan.epoch} (${plan.placement_policy})${age}`],
+    ['plan', `epoch ${plan.epoch} (${foundBy(plan)})${age}`],
     ['reserved slots', plan.reserved_slots === null ? UNKNOWN : String(plan.reserved_slots)],
     [
       'requests',
@@ -92,10 +92,22 @@ function factLines({ plan, queue }: StatusDocument): string[] {
       `${duration(age_seconds)} ago (${cause}): ${kind === 'keep' ? 'kept' : 'changed'}, ${reason}`,
     ]);
   }
+  if (plan.search !== null) {
+    const { outcome, reason, age_seconds, seconds, evaluations } = plan.search;
+    const cost = seconds === null ? '' : ` after ${duration(seconds)} and ${evaluations ?? 0} plans`;
+    facts.push(['latest search', `${duration(age_seconds)} ago: ${outcome}${cost}, ${reason}`]);
+  }
   if (plan.pending_moves > 0) facts.push(['moves to come', String(plan.pending_moves)]);
   if (plan.reason !== null) facts.push(['note', plan.reason]);
   const width = Math.max(...facts.map(([name]) => name.length));
   return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}
+
+/** How the placement in force was found. */
+function foundBy({ placement_policy, source }: StatusDocument['plan']): string {
+  if (source === null) return placement_policy;
+  const how = source.kind === 'look' ? 'at once' : `search by ${source.objective ?? 'given slots'}`;
+  return `${source.placement_policy}, ${how}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[], nothing: string): string[] {

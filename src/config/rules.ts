@@ -4,11 +4,22 @@ import type { configSchema } from './schema.ts';
 /** Requirements between keys, each broken one as a sentence with its remedy. */
 export function checkTogether(config: z.output<typeof configSchema>): string[] {
   const problems: string[] = [];
-  const { swarm, grpc, security, http } = config;
+  const { swarm, grpc, security, http, planner } = config;
   if (swarm.lease_seconds < 2 * swarm.heartbeat_interval_seconds) {
     problems.push(
       `swarm.lease_seconds: must be at least twice swarm.heartbeat_interval_seconds ` +
         `(2 x ${swarm.heartbeat_interval_seconds}), not ${swarm.lease_seconds}: one late heartbeat would lose a server`,
+    );
+  }
+  if (planner.placement === 'best' && planner.objective === 'surrogate') {
+    problems.push(
+      'planner.objective: surrogate judges placements of gbp-cr only: use lower, upper or predicted with planner.placement: best',
+    );
+  }
+  if (planner.time_limit_seconds <= planner.search_seconds) {
+    problems.push(
+      `planner.time_limit_seconds: must be more than planner.search_seconds (${planner.search_seconds}), not ` +
+        `${planner.time_limit_seconds}: every search would be given up`,
     );
   }
   if (!isLoopback(grpc.host) && security.join_tokens.length === 0 && !security.allow_open) {

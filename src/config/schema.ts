@@ -164,9 +164,27 @@ const planner = z.strictObject({
     .default('gbp-cr-fill')
     .describe('how blocks are placed on servers'),
   objective: z
-    .enum(['lower', 'upper', 'surrogate'])
+    .enum(['lower', 'upper', 'surrogate', 'predicted'])
     .default('lower')
     .describe('what the search for the reserved slots minimises'),
+  service_model: z
+    .enum(['independent', 'shared-compute'])
+    .default('shared-compute')
+    .describe(
+      'how response times are predicted: as if sessions did not disturb each other, or taking turns on a server',
+    ),
+  search_after_seconds: seconds(0, 86_400)
+    .default(5)
+    .describe(
+      'with placement best or objective predicted: how long nothing must have changed before a better plan is searched for',
+    ),
+  search_evaluations: count(1, 100_000).default(60).describe('plans that one such search judges at most'),
+  search_seconds: seconds(0.1, 3600).default(5).describe('time after which the best plan it has found must do'),
+  time_limit_seconds: seconds(1, 3600)
+    .default(30)
+    .describe(
+      'a computation of the planner that takes longer is given up: the plan stays, and the planner is started anew',
+    ),
   max_load: z
     .number()
     .min(0.01)

@@ -28,7 +28,7 @@ export class FakeSwarmControl implements SwarmControl {
     return true;
   }
 
-  whatIf(change: SwarmChange): PlanOutlook {
+  async whatIf(change: SwarmChange): Promise<PlanOutlook> {
     const unknown = change.removedServerIds.findIndex((id) => id !== 's1' && id !== 's2');
     if (unknown >= 0)
       throw new DispatcherError('DSP_INVALID_ARGUMENT', 'no such server', { param: `remove_servers[${unknown}]` });

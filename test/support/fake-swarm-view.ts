@@ -73,6 +73,22 @@ export class FakeSwarmView implements SwarmView {
       gainSeconds: 120,
       costSeconds: 0,
     },
+    source: {
+      kind: 'search',
+      placementPolicy: 'best',
+      objective: 'predicted',
+      seconds: 1.25,
+      evaluations: 60,
+      gainSeconds: 120,
+    },
+    search: {
+      outcome: 'keep',
+      reason: 'no change would shorten the response time',
+      ageSeconds: 7,
+      seconds: 1.5,
+      evaluations: 60,
+      isCutShort: false,
+    },
     pendingMoves: 1,
     workload: { inputTokens: 256, outputTokens: 128, isMeasured: false },
   };

@@ -1,4 +1,5 @@
 import type { MemberLink } from '../../src/application/ports/member-link.ts';
+import type { Planner } from '../../src/application/ports/planner.ts';
 import { JobDispatcher } from '../../src/application/requests/job-dispatcher.ts';
 import { Swarm } from '../../src/application/swarm/swarm.ts';
 import type { SwarmOptions } from '../../src/application/swarm/swarm-parts.ts';
@@ -9,6 +10,7 @@ import type { Span } from '../../src/domain/model/span.ts';
 import { ArrivalRate } from '../../src/domain/planning/arrival-rate.ts';
 import { Scheduler } from '../../src/domain/scheduling/scheduler.ts';
 import type { SchedulerOptions } from '../../src/domain/scheduling/scheduler-options.ts';
+import { InlinePlanner } from '../../src/planner/inline-planner.ts';
 import { FakeClock } from './fake-clock.ts';
 import { RecordingTelemetry } from './recording-telemetry.ts';
 
@@ -125,6 +127,8 @@ export class FakeSwarm {
     options: Partial<SwarmOptions & MembershipOptions> & {
       model?: ModelShape;
       loadMsPerBlock?: number;
+      /** Default: answers at once. */
+      planner?: Planner;
       scheduling?: Partial<SchedulerOptions>;
     } = {},
   ) {
@@ -150,6 +154,7 @@ export class FakeSwarm {
         dispatcher: this.dispatcher,
         arrivalRate: this.arrivals,
         clock: this.clock,
+        planner: options.planner ?? new InlinePlanner(20),
         telemetry: this.telemetry,
         log: (message, fields) => this.log.push({ message, fields }),
         onChains: () => undefined,
@@ -158,6 +163,9 @@ export class FakeSwarm {
         replanDebounceMs: 200,
         placementPolicy: 'gbp-cr-fill',
         objective: 'lower',
+        serviceModel: 'independent',
+        prefillChunkTokens: 256,
+        searchAfterMs: 5_000,
         reservedSlots: undefined,
         maxLoad: 0.7,
         horizonSeconds: 600,

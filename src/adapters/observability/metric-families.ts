@@ -26,6 +26,11 @@ export function createDaisychainFamilies(registry: Registry) {
     generationTokens: counter('generation_tokens_total', 'Tokens generated.'),
     replans: counter('replans_total', 'Planning runs by what caused them.', ['reason']),
     planDecisions: counter('plan_decisions_total', 'Looks at the plan by what came of them.', ['outcome']),
+    planSearches: counter('plan_searches_total', 'Searches for a better plan by what came of them.', ['outcome']),
+    planEvaluations: counter('plan_evaluations_total', 'Plans that searches have judged.'),
+    plannerFailures: counter('planner_failures_total', 'Threads that compute plans and died or took too long.', [
+      'cause',
+    ]),
     failovers: counter('failovers_total', 'Running requests that lost their chain, by what became of them.', [
       'outcome',
     ]),
@@ -94,6 +99,7 @@ export function createDaisychainFamilies(registry: Registry) {
       DECISION_BUCKETS,
     ),
     planning: histogram('plan_duration_seconds', 'Time that one planning run took.', PLANNING_BUCKETS),
+    planSearch: histogram('plan_search_seconds', 'Time that one search for a better plan took.', PLANNING_BUCKETS),
     hop: histogram('hop_seconds', 'Round trip of one step at one server.', HOP_BUCKETS, ['server']),
   };
 }

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, type Histogram, Registry } from 'prom-client';
+import { PLANNER_FAILURES, type PlannerFailure } from '../../application/ports/planner.ts';
 import {
   FAILOVER_OUTCOMES,
   type FailoverOutcome,
@@ -7,8 +8,10 @@ import {
   type PlanningRun,
   REPLAN_REASONS,
   REQUEST_OUTCOMES,
+  SEARCH_OUTCOMES,
   SERVER_LOSS_REASONS,
   SERVER_STATES,
+  type SearchRun,
   type ServerLossReason,
   type Telemetry,
   type TelemetryState,
@@ -44,6 +47,8 @@ export class PrometheusMetrics implements Telemetry {
     for (const outcome of REQUEST_OUTCOMES) this.#own.requests.inc({ outcome }, 0);
     for (const reason of REPLAN_REASONS) this.#own.replans.inc({ reason }, 0);
     for (const outcome of PLAN_OUTCOMES) this.#own.planDecisions.inc({ outcome }, 0);
+    for (const outcome of SEARCH_OUTCOMES) this.#own.planSearches.inc({ outcome }, 0);
+    for (const cause of PLANNER_FAILURES) this.#own.plannerFailures.inc({ cause }, 0);
     for (const outcome of FAILOVER_OUTCOMES) this.#own.failovers.inc({ outcome }, 0);
     for (const reason of SERVER_LOSS_REASONS) this.#own.serverLosses.inc({ reason }, 0);
     for (const finished_reason of ['stop', 'length', 'abort']) this.#vllm.success.inc({ finished_reason }, 0);
@@ -103,6 +108,16 @@ export class PrometheusMetrics implements Telemetry {
     this.#own.replans.inc({ reason: run.reason });
     this.#own.planDecisions.inc({ outcome: run.outcome });
     observe(this.#own.planning, run.durationSeconds);
+  }
+
+  planSearched(search: SearchRun): void {
+    this.#own.planSearches.inc({ outcome: search.outcome });
+    this.#own.planEvaluations.inc(search.evaluations);
+    observe(this.#own.planSearch, search.durationSeconds);
+  }
+
+  plannerFailed(cause: PlannerFailure): void {
+    this.#own.plannerFailures.inc({ cause });
   }
 
   hopObserved(serverId: string, seconds: number): void {

@@ -11,9 +11,10 @@ export interface SwarmControl {
   drainServer(serverId: string): boolean;
   /**
    * The plan that would be made if the swarm were changed so. Changes nothing and keeps nothing.
-   * @throws DispatcherError DSP_INVALID_ARGUMENT: a server that is not there is removed, or one that is there is added
+   * @throws DispatcherError DSP_INVALID_ARGUMENT: a server that is not there is removed, or one that is there is added;
+   * and as `Planner.ask`
    */
-  whatIf(change: SwarmChange): PlanOutlook;
+  whatIf(change: SwarmChange): Promise<PlanOutlook>;
 }
 
 export interface SwarmChange {

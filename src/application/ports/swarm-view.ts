@@ -1,5 +1,5 @@
 import type { ServerContribution } from './server-contribution.ts';
-import type { ServerState } from './telemetry.ts';
+import type { SearchOutcome, ServerState } from './telemetry.ts';
 
 /**
  * What operators see of the live swarm: plain values, made at the call, ready for JSON. Lists are as
@@ -66,6 +66,10 @@ export interface PlanView {
   readonly reason: string | undefined;
   /** What came of the latest look at the plan; undefined before the first. */
   readonly decision: PlanDecisionView | undefined;
+  /** How the placement that servers were told last was found; undefined before the first. */
+  readonly source: PlanSourceView | undefined;
+  /** What came of the latest careful search; undefined where none was made. */
+  readonly search: PlanSearchView | undefined;
   /** Moves that servers were not told yet: each waits until others serve its server's blocks. */
   readonly pendingMoves: number;
   /** Mean lengths that service times are reckoned with. */
@@ -82,6 +86,29 @@ export interface PlanDecisionView {
   /** Response time that the requests of the horizon save by it, and lose while servers load, summed, seconds. */
   readonly gainSeconds: number | undefined;
   readonly costSeconds: number | undefined;
+}
+
+export interface PlanSourceView {
+  /** A quick look, or a careful search. */
+  readonly kind: 'look' | 'search';
+  readonly placementPolicy: string;
+  readonly objective: string | undefined;
+  /** How long it took. */
+  readonly seconds: number;
+  /** Plans that were judged; undefined for a look. */
+  readonly evaluations: number | undefined;
+  /** Response time that the requests of the horizon were expected to save by it, summed, seconds. */
+  readonly gainSeconds: number | undefined;
+}
+
+export interface PlanSearchView {
+  readonly outcome: SearchOutcome;
+  readonly reason: string;
+  readonly ageSeconds: number;
+  readonly seconds: number | undefined;
+  readonly evaluations: number | undefined;
+  /** Time ended it before its budget did. */
+  readonly isCutShort: boolean;
 }
 
 export interface WorkloadView {

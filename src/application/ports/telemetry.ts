@@ -1,3 +1,4 @@
+import type { PlannerFailure } from './planner.ts';
 import type { ServerContribution } from './server-contribution.ts';
 
 /**
@@ -11,8 +12,12 @@ export interface Telemetry {
   dispatchDecided(seconds: number): void;
   /** A request that had to wait got its chain: how long it was expected to wait when it came, and how long it did. Seconds. */
   waitEnded(predictedSeconds: number, seconds: number): void;
-  /** A planning run ended. */
+  /** A look at the plan ended. */
   planMade(run: PlanningRun): void;
+  /** A search for a better plan ended. */
+  planSearched(search: SearchRun): void;
+  /** The planner died, or took too long. */
+  plannerFailed(cause: PlannerFailure): void;
   /** Round trip of one step at one hop, seconds. */
   hopObserved(serverId: string, seconds: number): void;
   /** A running request lost its chain. */
@@ -48,6 +53,10 @@ export type FailoverOutcome = (typeof FAILOVER_OUTCOMES)[number];
 export const PLAN_OUTCOMES = ['keep', 'change', 'infeasible'] as const;
 export type PlanOutcome = (typeof PLAN_OUTCOMES)[number];
 
+/** What came of a search for a better plan; `outdated`: the swarm had changed meanwhile. */
+export const SEARCH_OUTCOMES = ['keep', 'change', 'infeasible', 'outdated', 'failed'] as const;
+export type SearchOutcome = (typeof SEARCH_OUTCOMES)[number];
+
 export const SERVER_LOSS_REASONS = ['lease_expired', 'stream_closed', 'left', 'replaced', 'faulty'] as const;
 export type ServerLossReason = (typeof SERVER_LOSS_REASONS)[number];
 
@@ -75,6 +84,14 @@ export interface PlanningRun {
   readonly reason: ReplanReason;
   readonly outcome: PlanOutcome;
   readonly durationSeconds: number;
+}
+
+export interface SearchRun {
+  readonly outcome: SearchOutcome;
+  /** Undefined where it failed. */
+  readonly durationSeconds: number | undefined;
+  /** Plans that were judged. */
+  readonly evaluations: number;
 }
 
 /** A snapshot for the gauges. Lists hold what the live plan names, so that the labels stay bounded. */

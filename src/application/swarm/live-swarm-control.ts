@@ -3,24 +3,26 @@ import type { Membership } from '../../domain/membership/membership.ts';
 import type { ModelShape } from '../../domain/model/model.ts';
 import type { PlanningResult } from '../../domain/model/plan.ts';
 import type { Span } from '../../domain/model/span.ts';
-import { makePlan } from '../../domain/planning/make-plan.ts';
-import type { ResponsePredictor } from '../../domain/planning/response-predictor.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
+import type { Planner } from '../ports/planner.ts';
 import type { HypotheticalServer, PlanOutlook, SwarmChange, SwarmControl } from '../ports/swarm-control.ts';
 import { plannableServer } from './member-state.ts';
 import type { Swarm } from './swarm.ts';
 import type { SwarmOptions } from './swarm-parts.ts';
+import { predictionTerms } from './swarm-sight.ts';
 
 export interface LiveSwarmControlDependencies {
   readonly swarm: Pick<Swarm, 'askForPlan' | 'drain' | 'arrivalRatePerSecond' | 'serviceTimes'>;
   readonly membership: Pick<Membership, 'members'>;
   readonly model: ModelShape;
-  readonly planning: Pick<SwarmOptions, 'placementPolicy' | 'objective' | 'reservedSlots' | 'maxLoad'>;
-  /** What predicts a plan's response time; absent: the bounds alone are told. */
-  readonly predictorFor?: (arrivalRatePerSecond: number) => ResponsePredictor;
+  readonly planner: Pick<Planner, 'ask'>;
+  readonly planning: Pick<
+    SwarmOptions,
+    'placementPolicy' | 'objective' | 'reservedSlots' | 'maxLoad' | 'serviceModel' | 'prefillChunkTokens'
+  >;
 }
 
-type PlannedServer = Pick<Member, 'serverId' | 'memoryBytes' | 'speeds' | 'isPinned' | 'hosted'>;
+type PlannedServer = Pick<Member, 'serverId' | 'memoryBytes' | 'speeds' | 'pace' | 'isPinned' | 'hosted'>;
 
 /** A server on this link adds no round trip worth counting, unless the question says more. */
 const DEFAULT_RTT_SECONDS = 0.0005;
@@ -42,22 +44,24 @@ export class LiveSwarmControl implements SwarmControl {
   }
 
   /** Plans over a copy of the members: neither they nor the live plan change. */
-  whatIf(change: SwarmChange): PlanOutlook {
-    const { membership, swarm, model, planning, predictorFor } = this.#deps;
+  async whatIf(change: SwarmChange): Promise<PlanOutlook> {
+    const { membership, swarm, model, planning, planner } = this.#deps;
     const servers = changedServers(membership.members(), change);
     const arrivalRatePerSecond = change.arrivalRatePerSecond ?? swarm.arrivalRatePerSecond();
     const serviceTimes = swarm.serviceTimes();
     const pinned = servers.filter((server) => server.isPinned && server.hosted !== undefined);
-    const result = makePlan({
-      model,
-      servers: servers.map((server) => plannableServer(server, serviceTimes)),
-      arrivalRatePerSecond,
-      maxLoad: planning.maxLoad,
-      placementPolicy: planning.placementPolicy,
-      objective: planning.objective,
-      reservedSlots: planning.reservedSlots,
-      pinnedSpans: new Map(pinned.map((server) => [server.serverId, server.hosted as Span])),
-      predictor: predictorFor?.(arrivalRatePerSecond),
+    const result = await planner.ask({
+      snapshot: {
+        model,
+        servers: servers.map((server) => plannableServer(server, serviceTimes)),
+        arrivalRatePerSecond,
+        maxLoad: planning.maxLoad,
+        placementPolicy: planning.placementPolicy,
+        objective: planning.objective,
+        reservedSlots: planning.reservedSlots,
+        pinnedSpans: new Map(pinned.map((server) => [server.serverId, server.hosted as Span])),
+      },
+      prediction: predictionTerms(servers, serviceTimes, planning),
     });
     return outlookOf(result, planning.placementPolicy, arrivalRatePerSecond);
   }
@@ -99,6 +103,7 @@ function toPlannedServer(added: HypotheticalServer): PlannedServer {
       bandwidthBytesPerSecond: undefined,
       concurrencySlope: 1,
     },
+    pace: 1,
     isPinned: false,
     hosted: undefined,
   };

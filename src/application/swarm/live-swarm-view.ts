@@ -57,7 +57,7 @@ export class LiveSwarmView implements SwarmView {
 
   plan(): PlanView {
     const { swarm, clock, modelId, blockCount, placementPolicy } = this.#deps;
-    const { epoch, madeMs, result, inForce, decision } = swarm.plan;
+    const { epoch, madeMs, result, inForce, decision, source, search } = swarm.plan;
     const { arrivalRatePerSecond, workload, isWorkloadMeasured } = swarm.demand();
     const nowMs = clock.nowMs();
     return {
@@ -76,6 +76,8 @@ export class LiveSwarmView implements SwarmView {
       blockCoverageMin: this.#blockCoverageMin(),
       reason: result?.reason,
       decision: decision && { ...decision, ageSeconds: (nowMs - decision.atMs) / 1000 },
+      source,
+      search: search && { ...search, ageSeconds: (nowMs - search.atMs) / 1000 },
       pendingMoves: swarm.pendingMoves,
       workload: { ...workload, isMeasured: isWorkloadMeasured },
     };

@@ -4,6 +4,7 @@ import {
   communicationSeconds,
   computationSecondsPerBlock,
   oneWaySeconds,
+  type SharedServerSpeeds,
   stepSeconds,
   type TokenWorkload,
 } from '../../domain/planning/service-times.ts';
@@ -32,6 +33,23 @@ export function plannableServer(
     memoryBytes: member.memoryBytes,
     communicationSeconds: pace * communicationSeconds(speeds, terms.workload, terms.hiddenBytesPerToken),
     computationSecondsPerBlock: pace * computationSecondsPerBlock(speeds, terms.workload),
+  };
+}
+
+/** Its speeds as they are measured, for predictions. */
+export function predictableSpeeds(
+  { speeds, pace }: Pick<Member, 'speeds' | 'pace'>,
+  { overheadSeconds }: Pick<ServiceTimeTerms, 'overheadSeconds'>,
+): SharedServerSpeeds {
+  const { bandwidthBytesPerSecond } = speeds;
+  return {
+    rttSeconds: pace * speeds.rttSeconds,
+    overheadSeconds: pace * overheadSeconds,
+    overheadSecondsPerBlock: pace * speeds.overheadSecondsPerBlock,
+    prefillSecondsPerTokenPerBlock: pace * speeds.prefillSecondsPerTokenPerBlock,
+    decodeSecondsPerTokenPerBlock: pace * speeds.decodeSecondsPerTokenPerBlock,
+    bandwidthBytesPerSecond: bandwidthBytesPerSecond && bandwidthBytesPerSecond / pace,
+    concurrencySlope: speeds.concurrencySlope,
   };
 }
 

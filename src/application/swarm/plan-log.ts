@@ -4,7 +4,7 @@ import type { PlanState, SwarmDependencies } from './swarm-parts.ts';
 /** One log line for one look at the plan: what came of it, and why. */
 export function logPlan(
   log: SwarmDependencies['log'],
-  { epoch, result, decision }: PlanState,
+  { epoch, result, decision, source }: PlanState,
   look: { readonly cause: string; readonly isNew: boolean; readonly servers: number; readonly demand: Demand },
 ): void {
   const { cause, servers, demand } = look;
@@ -19,6 +19,7 @@ export function logPlan(
     epoch,
     servers,
     decision,
+    source: look.isNew ? source : undefined,
     reservedSlots,
     chains: chains.length,
     totalSlots,

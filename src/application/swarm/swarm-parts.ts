@@ -4,8 +4,10 @@ import type { Chain } from '../../domain/model/chain.ts';
 import type { ModelShape } from '../../domain/model/model.ts';
 import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../../domain/model/plan.ts';
 import type { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
+import type { LookDecision } from '../../domain/planning/live-look.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Telemetry } from '../ports/telemetry.ts';
+import type { Planner, ServiceModel } from '../ports/planner.ts';
+import type { SearchOutcome, Telemetry } from '../ports/telemetry.ts';
 import type { JobDispatcher } from '../requests/job-dispatcher.ts';
 import type { ServiceTimeTerms } from './member-state.ts';
 
@@ -14,6 +16,11 @@ export interface SwarmOptions {
   readonly replanDebounceMs: number;
   readonly placementPolicy: PlacementPolicy;
   readonly objective: PlanningObjective;
+  /** What predicted response times are predicted by, and in what pieces prompts travel. */
+  readonly serviceModel: ServiceModel;
+  readonly prefillChunkTokens: number;
+  /** How long nothing must have changed before a better plan is searched for, ms. */
+  readonly searchAfterMs: number;
   readonly reservedSlots: number | undefined;
   readonly maxLoad: number;
   /** How far ahead a better plan's gain counts against what moving costs, seconds. */
@@ -49,6 +56,7 @@ export interface SwarmDependencies {
   readonly dispatcher: JobDispatcher;
   readonly arrivalRate: ArrivalRate;
   readonly clock: Clock;
+  readonly planner: Planner;
   readonly telemetry: Telemetry;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Told whenever the set of chains was composed anew. */
@@ -56,15 +64,33 @@ export interface SwarmDependencies {
 }
 
 /** What came of the latest look at the plan, for operators. */
-export interface PlanDecision {
-  readonly kind: 'keep' | 'change';
-  readonly reason: string;
-  /** What made the plan stale. */
-  readonly cause: StaleReason;
+export interface PlanDecision extends LookDecision {
+  /** What made the plan stale; `search`: nothing, but a better one was found. */
+  readonly cause: StaleReason | 'search';
   readonly atMs: number;
-  /** Summed response time of the horizon's requests, seconds; undefined for `keep` and where it has no bound. */
+}
+
+/** How the placement that servers were told last was found. */
+export interface PlanSource {
+  readonly kind: 'look' | 'search';
+  readonly placementPolicy: PlacementPolicy;
+  readonly objective: PlanningObjective | undefined;
+  readonly seconds: number;
+  /** Plans that the search judged; undefined for a look. */
+  readonly evaluations: number | undefined;
   readonly gainSeconds: number | undefined;
-  readonly costSeconds: number | undefined;
+}
+
+/** What came of the latest careful search. */
+export interface PlanSearch {
+  readonly outcome: SearchOutcome;
+  readonly reason: string;
+  readonly atMs: number;
+  /** Undefined where it failed. */
+  readonly seconds: number | undefined;
+  readonly evaluations: number | undefined;
+  /** Time ended it before its budget of evaluations did. */
+  readonly isCutShort: boolean;
 }
 
 /** The plan that servers were told last, and what came of planning since. */
@@ -72,8 +98,13 @@ export interface PlanState {
   readonly epoch: number;
   readonly decision: PlanDecision | undefined;
   readonly madeMs: number | undefined;
+  /** What the latest look reckoned with; 0 before the first. */
   readonly arrivalRatePerSecond: number;
   readonly result: PlanningResult | undefined;
   /** The latest feasible one: servers keep it while a newer attempt is infeasible. */
   readonly inForce: (PlanningResult & { kind: 'feasible' }) | undefined;
+  /** Undefined before the first plan. */
+  readonly source: PlanSource | undefined;
+  /** Undefined where none was made yet. */
+  readonly search: PlanSearch | undefined;
 }

@@ -1,5 +1,5 @@
-import type { HeartbeatReport, Member, Registration } from '../../domain/membership/member.ts';
-import type { MembershipEffect, StaleReason } from '../../domain/membership/membership-effects.ts';
+import { type HeartbeatReport, isLoading, type Member, type Registration } from '../../domain/membership/member.ts';
+import type { MembershipEffect } from '../../domain/membership/membership-effects.ts';
 import type { Chain, Hop } from '../../domain/model/chain.ts';
 import type { Span } from '../../domain/model/span.ts';
 import type { DispatcherError } from '../../domain/shared/errors.ts';
@@ -13,14 +13,13 @@ import { LiveDemand } from './live-demand.ts';
 import { MemberLinks } from './member-links.ts';
 import { explainUnready, isMembersFault, type ServiceTimeTerms, tellsOfCache } from './member-state.ts';
 import { PaceWatch } from './pace-watch.ts';
-import { logPlan } from './plan-log.ts';
-import { planMembers } from './plan-members.ts';
-import { LOSS_REASON, REPLAN_REASON } from './reason-labels.ts';
+import { LOSS_REASON } from './reason-labels.ts';
 import { findReplacementHops } from './replacement-hops.ts';
-import { ReplanTimer } from './replan-timer.ts';
+import { Replanner } from './replanner.ts';
 import { ServingChains } from './serving-chains.ts';
 import { SpanOrders } from './span-orders.ts';
 import type { PlanState, SwarmDependencies, SwarmOptions } from './swarm-parts.ts';
+import { type SwarmSight, seeSwarm } from './swarm-sight.ts';
 
 /**
  * The live swarm: turns what happens to its members into plans, orders to servers, and the chains
@@ -38,15 +37,7 @@ export class Swarm implements ChainAccess {
   readonly #draining: DrainingServers;
   readonly #demand: LiveDemand;
   readonly #paces: PaceWatch;
-  readonly #replanTimer: ReplanTimer;
-  #plan: PlanState = {
-    epoch: 0,
-    madeMs: undefined,
-    arrivalRatePerSecond: 0,
-    result: undefined,
-    inForce: undefined,
-    decision: undefined,
-  };
+  readonly #replanner: Replanner;
   /** Until then servers of a former run may come back. */
   readonly #rejoinedMs: number;
   #cancelAdvance: (() => void) | undefined;
@@ -66,13 +57,26 @@ export class Swarm implements ChainAccess {
       this.#orders.waitForSessions();
       this.#draining.releaseIdle();
     });
-    this.#replanTimer = new ReplanTimer(clock, options.replanDebounceMs, (reason) => this.#replan(reason));
+    this.#replanner = new Replanner(deps, options, {
+      see: () => this.#see(),
+      members: () => deps.membership.members(),
+      isMoving: () => this.pendingMoves > 0 || deps.membership.members().some(isLoading),
+      carryOut: (epoch, moves, members) => {
+        this.#orders.begin(epoch, moves);
+        this.#orders.confirm(members);
+        this.#continueRollout();
+      },
+      looked: () => {
+        this.#refreshChains();
+        this.#armAdvance();
+      },
+    });
     this.#rejoinedMs = clock.nowMs() + options.rejoinMs;
     this.#armLook();
   }
 
   get plan(): PlanState {
-    return this.#plan;
+    return this.#replanner.plan;
   }
 
   /** Chains that accept requests now, fastest first. */
@@ -150,7 +154,7 @@ export class Swarm implements ChainAccess {
 
   /** An operator wants another look at the plan, after the usual quiet time. */
   askForPlan(): void {
-    this.#replanTimer.mark('operator');
+    this.#replanner.mark('operator');
   }
 
   /** No new work for a server, whose registration stays; as if it had said that it leaves. @returns false: it is not registered */
@@ -164,7 +168,7 @@ export class Swarm implements ChainAccess {
   /** From now on nothing is planned; for shutting down. */
   stop(): void {
     this.#isStopping = true;
-    this.#replanTimer.stop();
+    this.#replanner.stop();
     this.#cancelAdvance?.();
     this.#cancelLook?.();
     this.#draining.stop();
@@ -200,20 +204,20 @@ export class Swarm implements ChainAccess {
   unreadyReasons(): readonly string[] {
     if (this.#isStopping) return ['the dispatcher is shutting down'];
     if (this.chains.length > 0) return [];
-    const planProblem = this.#plan.result?.kind === 'infeasible' ? this.#plan.result.reason : undefined;
-    return explainUnready(this.#deps.membership.members(), planProblem, this.#replanTimer.isPending);
+    const planProblem = this.plan.result?.kind === 'infeasible' ? this.plan.result.reason : undefined;
+    return explainUnready(this.#deps.membership.members(), planProblem, this.#replanner.isPending);
   }
 
   /** What is wrong with a plan that serves all the same: instability. */
   warnings(): readonly string[] {
-    return [this.#plan.result?.reason].filter((reason) => reason !== undefined);
+    return [this.plan.result?.reason].filter((reason) => reason !== undefined);
   }
 
   #apply(effects: readonly MembershipEffect[]): void {
     let isReadinessChanged = false;
     for (const effect of effects) {
       if (effect.kind === 'readiness-changed') isReadinessChanged = true;
-      else if (effect.kind === 'plan-stale') this.#replanTimer.mark(effect.reason);
+      else if (effect.kind === 'plan-stale') this.#replanner.mark(effect.reason);
       else if (effect.kind === 'lost') this.#noteLoss(effect.member, LOSS_REASON[effect.reason]);
       else this.#deps.log('server excluded', { serverId: effect.member.serverId, reason: effect.reason });
     }
@@ -232,38 +236,21 @@ export class Swarm implements ChainAccess {
     if (reason === 'lease_expired') this.#links.end(member.serverId, member.incarnation);
   }
 
-  /** One look at the members as they are now, and the orders that follow from it. */
-  #replan(reason: StaleReason): void {
-    const { membership, clock, telemetry, model, log } = this.#deps;
-    const startedMs = clock.nowMs();
+  /** The swarm as the planner is asked about it; from now on demand and speeds count as planned for. */
+  #see(): SwarmSight {
+    const { membership, clock, model } = this.#deps;
     this.#paces.applyAll();
-    const eligible = membership.members().filter((member) => member.exclusion === undefined && !member.isDraining);
     const demand = this.demand();
-    const { arrivalRatePerSecond } = demand;
-    const serviceTimes = this.serviceTimes();
-    const { secondsPerBlock } = this.#orders;
-    const mayMove = !this.#isRejoining(startedMs);
-    const options = this.#options;
-    const input = { model, options, serviceTimes, eligible, arrivalRatePerSecond, secondsPerBlock, mayMove };
-    const { result, moves, decision: made } = planMembers(input);
-    const decision = made === undefined ? undefined : { ...made, cause: reason, atMs: startedMs };
     this.#demand.plannedFor(demand);
-    const outcome = decision?.kind ?? 'infeasible';
-    const durationSeconds = (clock.nowMs() - startedMs) / 1000;
-    telemetry.planMade({ reason: REPLAN_REASON[reason], outcome, durationSeconds });
-    const isNew = result.kind === 'feasible' && (moves.length > 0 || this.#plan.epoch === 0);
-    const epoch = this.#plan.epoch + (isNew ? 1 : 0);
-    const inForce = result.kind === 'feasible' ? result : this.#plan.inForce;
-    const madeMs = isNew ? clock.nowMs() : this.#plan.madeMs;
-    this.#plan = { epoch, madeMs, arrivalRatePerSecond, result, inForce, decision };
-    logPlan(log, this.#plan, { cause: reason, isNew, servers: eligible.length, demand });
-    if (result.kind === 'feasible') {
-      this.#orders.begin(epoch, moves);
-      this.#orders.confirm(eligible);
-      this.#continueRollout();
-    }
-    this.#refreshChains();
-    this.#armAdvance();
+    return seeSwarm({
+      model,
+      options: this.#options,
+      serviceTimes: this.serviceTimes(),
+      members: membership.members(),
+      demand,
+      secondsPerBlock: this.#orders.secondsPerBlock,
+      mayMove: !this.#isRejoining(clock.nowMs()),
+    });
   }
 
   /** Just after a start, servers of a former run join again with their blocks, one by one: none moves before all had time to. */
@@ -274,14 +261,14 @@ export class Swarm implements ChainAccess {
 
   /** The next moves of the plan; after the last one, another look: a plan goes one bounded step at a time. */
   #continueRollout(): void {
-    if (this.#orders.continue()) this.#replanTimer.mark('settled');
+    if (this.#orders.continue()) this.#replanner.mark('settled');
   }
 
   /** Chains over what is hosted now, given to the scheduler. */
   #refreshChains(): void {
     const { membership, dispatcher, onChains } = this.#deps;
     const live = this.#chains.refresh(membership.members(), this.serviceTimes());
-    dispatcher.adoptPlan({ epoch: this.#plan.epoch, ...live });
+    dispatcher.adoptPlan({ epoch: this.plan.epoch, ...live });
     onChains(live.chains);
   }
 
@@ -289,7 +276,7 @@ export class Swarm implements ChainAccess {
   #rankAnew(): void {
     if (this.#isStopping) return;
     this.#refreshChains();
-    this.#replanTimer.mark('speed');
+    this.#replanner.mark('speed');
   }
 
   /** From time to time demand and speeds are compared with what was planned for. */
@@ -297,9 +284,9 @@ export class Swarm implements ChainAccess {
     const { membership, clock } = this.#deps;
     const isRejoining = this.#isRejoining(clock.nowMs());
     this.#cancelLook = clock.setTimer(this.#options.lookIntervalMs, () => {
-      if (isRejoining && !this.#isRejoining(clock.nowMs())) this.#replanTimer.mark('settled');
+      if (isRejoining && !this.#isRejoining(clock.nowMs())) this.#replanner.mark('settled');
       if (this.#paces.apply(membership.members().map((member) => member.serverId))) this.#rankAnew();
-      if (this.#demand.hasDrifted(clock.nowMs())) this.#replanTimer.mark('rate');
+      if (this.#demand.hasDrifted(clock.nowMs())) this.#replanner.mark('rate');
       this.#armLook();
     });
   }

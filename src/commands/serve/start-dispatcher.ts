@@ -20,17 +20,14 @@ import { Membership } from '../../domain/membership/membership.ts';
 import type { Chain } from '../../domain/model/chain.ts';
 import type { ModelShape } from '../../domain/model/model.ts';
 import { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
-import type { ResponsePredictor } from '../../domain/planning/response-predictor.ts';
 import { Scheduler } from '../../domain/scheduling/scheduler.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { LanguageModel } from '../../language-model/open-language-model.ts';
-import { createIndependentPredictor } from '../../simulation/response-predictor.ts';
 import { connectPetals } from './connect-petals.ts';
 import { type Fronts, openFronts } from './open-fronts.ts';
+import { openPlanner } from './open-planner.ts';
+import { ARRIVAL_WINDOW_MS, planningOptions } from './planning-options.ts';
 import { schedulerOptions } from './scheduler-options.ts';
-
-/** The arrival rate is averaged over about this long. */
-const ARRIVAL_WINDOW_MS = 60_000;
 
 /** A change of a declared speed beyond this share makes a new plan. */
 const SPEED_CHANGE_THRESHOLD = 0.25;
@@ -103,34 +100,8 @@ export async function startDispatcher(
   const contributions = new ContributionLedger(2 * config.limits.max_servers);
   const readiness = new FirstReadiness();
   let fronts: Fronts | undefined;
-  const planning = {
-    replanDebounceMs: config.swarm.replan_debounce_seconds * 1000,
-    placementPolicy: config.planner.placement,
-    objective: config.planner.objective,
-    reservedSlots: config.planner.reserved_slots,
-    maxLoad: config.planner.max_load,
-    horizonSeconds: config.planner.horizon_seconds,
-    minimumGain: config.planner.min_gain,
-    movesAtOnce: config.swarm.moves_at_once,
-    arrivalRateFloor: config.planner.arrival_rate_floor,
-    serviceTimes: {
-      workload: {
-        inputTokens: Math.min(config.planner.workload_input_tokens, sessionTokens),
-        outputTokens: Math.min(config.planner.workload_output_tokens, sessionTokens),
-      },
-      overheadSeconds: config.planner.overhead_seconds,
-      hiddenBytesPerToken: model.hiddenSize * Float32Array.BYTES_PER_ELEMENT,
-      maxComputeLoad: config.scheduling.max_compute_load,
-    },
-    settleMs: config.swarm.step_timeout_seconds * 1000,
-    workloadSamples: config.planner.workload_samples,
-    driftThreshold: config.planner.drift_threshold,
-    rateWindowSeconds: ARRIVAL_WINDOW_MS / 1000,
-    lookIntervalMs: config.planner.drift_check_seconds * 1000,
-    drainGraceMs: config.limits.grace_period_seconds * 1000,
-    rejoinMs: config.swarm.rejoin_seconds * 1000,
-    serverLimit: config.limits.max_servers,
-  };
+  const planning = planningOptions(config, model, sessionTokens);
+  const planner = openPlanner(config.planner, clock, telemetry, log.child({ component: 'planner' }));
   const jobs = new JobDescriptions(clock, {
     sessionTokens,
     granularityTokens: config.scheduling.cache_granularity_tokens,
@@ -145,6 +116,7 @@ export async function startDispatcher(
       dispatcher,
       arrivalRate,
       clock,
+      planner,
       telemetry,
       log: note('swarm'),
       onChains: (chains) => {
@@ -221,7 +193,7 @@ export async function startDispatcher(
       model: { ...shape, dtype: config.model.dtype, weightsDigest: model.weightsDigest },
       metrics: telemetry,
       view,
-      control: new LiveSwarmControl({ swarm, membership, model: shape, planning, predictorFor }),
+      control: new LiveSwarmControl({ swarm, membership, model: shape, planner, planning }),
       journal,
     },
     log,
@@ -251,15 +223,10 @@ export async function startDispatcher(
       leases.close();
       await opened.close(CLOSE_MS);
       await petals.close();
+      await planner.close();
       dispatcher.close();
     },
   };
-}
-
-/** For an operator's question: the quick estimate, as the answer must not hold up the requests that run. */
-function predictorFor(arrivalRatePerSecond: number): ResponsePredictor {
-  const predictor = createIndependentPredictor(arrivalRatePerSecond);
-  return { ...predictor, predict: predictor.estimate };
 }
 
 /** The swarm serves for the first time: with every server that the plan uses, or with what is ready a little later. */

@@ -35,6 +35,8 @@ export interface FeasiblePlan {
   /** Undefined when unstable: arrival rate >= service rate. `reason` then says so. */
   readonly responseSeconds: ResponseBounds | undefined;
   readonly reason: string | undefined;
+  /** Of a search that judged whole plans: how many, and whether time ended it early. */
+  readonly search?: { readonly evaluations: number; readonly isCutShort: boolean };
 }
 
 /** Not every block can be placed. */

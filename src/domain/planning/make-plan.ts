@@ -18,6 +18,7 @@ import type { ReservedPlan } from './reserved-plan.ts';
 import { composePlacement } from './reserved-plan.ts';
 import type { ResponsePredictor } from './response-predictor.ts';
 import { computeResponseBounds, serviceRate } from './response-time-bounds.ts';
+import { limitJudge, type SearchLimit } from './search-limit.ts';
 import { searchByBound } from './shortlist.ts';
 
 /** All that a plan depends on. Callers sort the servers by id: the planner keeps their order for ties. */
@@ -40,6 +41,8 @@ export interface PlanningSnapshot {
   readonly pinnedSpans?: ReadonlyMap<string, Span> | undefined;
   /** Predicts the mean response time of the plan made, and judges plans where the objective is `predicted`. */
   readonly predictor?: ResponsePredictor | undefined;
+  /** How much `best` and `predicted` may cost, below what they would take by themselves. */
+  readonly searchLimit?: SearchLimit | undefined;
 }
 
 /** A plan that was found, and what is to be told about how. */
@@ -47,6 +50,7 @@ interface Found {
   readonly plan: ReservedPlan;
   readonly objective: PlanningObjective | undefined;
   readonly missed?: string | undefined;
+  readonly search?: FeasiblePlan['search'];
 }
 
 /**
@@ -97,15 +101,20 @@ function findBest(
   policies: readonly SinglePlacement[],
 ): Found | undefined {
   const { objective } = snapshot;
-  const judge = judgeOf(swarm, snapshot);
+  const judge = limitJudge(judgeOf(swarm, snapshot), snapshot.searchLimit);
   const input = { ...snapshot, swarm, policies, reservedSlots: snapshot.reservedSlots };
   const budget = Math.ceil(COMPARING_SHARE * judge.budget);
   const found = judge.respectsServiceTime ? searchByBound(input, judge, budget) : searchOnGrid(input, judge, budget);
   if (found === undefined) return undefined;
-  if (policies.length === 1) return { plan: found.plan, objective };
+  const told = (plan: ReservedPlan): Found => ({
+    plan,
+    objective,
+    search: { evaluations: judge.evaluations(), isCutShort: judge.isCutShort() },
+  });
+  if (policies.length === 1) return told(found.plan);
   const left = judge.budget - found.judged;
   const improved = improvePlacement(swarm, found.plan, judge, left, createRng(1, 'placement'));
-  return { plan: bestAtLast([improved, ...found.rivals], judge), objective };
+  return told(judge.isCutShort() ? improved : bestAtLast([improved, ...found.rivals], judge));
 }
 
 /**
@@ -149,6 +158,7 @@ function describe(found: Found | undefined, swarm: IndexedSwarm, snapshot: Plann
     serviceRatePerSecond: rate,
     responseSeconds: bounds === undefined || predicted === undefined ? bounds : { ...bounds, predicted },
     reason: bounds === undefined ? unstable(snapshot, rate) : found.missed,
+    ...(found.search === undefined ? {} : { search: found.search }),
   };
   return result;
 }

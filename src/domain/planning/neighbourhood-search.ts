@@ -26,7 +26,7 @@ export function improvePlacement(
 ): ReservedPlan {
   let best = start;
   let bestValue = judge.value(start.chains);
-  for (let tried = 0; tried < budget; tried += 1) {
+  for (let tried = 0; tried < budget && judge.isSpent?.() !== true; tried += 1) {
     let placement = neighbour(swarm, best.placement, rng);
     // Two servers often have to move together: one grows where the other shrinks.
     if (tried % 2 === 1) placement = neighbour(swarm, placement ?? best.placement, rng) ?? placement;

@@ -4,6 +4,7 @@ import type { PlacedSpan, Placement } from '../model/placement.ts';
 import type { Server } from '../model/server.ts';
 import type { Span } from '../model/span.ts';
 import { composeLiveChains } from './live-chains.ts';
+import type { ResponsePredictor } from './response-predictor.ts';
 import { computeResponseBounds, serviceRate } from './response-time-bounds.ts';
 
 /** The servers, what they shall serve, and how much of it arrives. */
@@ -15,6 +16,8 @@ export interface SwarmDemand {
   readonly arrivalRatePerSecond: number;
   /** Servers whose span may not change. */
   readonly pinned: ReadonlySet<string>;
+  /** Estimates response times instead of the lower bound. Each outlook then costs an estimate. */
+  readonly predictor?: ResponsePredictor | undefined;
 }
 
 /** What a placement promises. */
@@ -25,15 +28,15 @@ export interface PlacementOutlook {
   /** Blocks that one server alone can run: its loss would stop everything. */
   readonly thinBlocks: number;
   /**
-   * Lower bound of the mean response time, seconds; infinite when the arrivals exceed what the chains
-   * serve, or when there is no chain. The lower bound, since a further slow chain never makes it worse:
-   * requests take it only when the faster ones are full.
+   * Lower bound of the mean response time, seconds, or the predictor's estimate; infinite when the arrivals
+   * exceed what the chains serve, or when there is no chain. The lower bound, since a further slow chain
+   * never makes it worse: requests take it only when the faster ones are full.
    */
   readonly responseSeconds: number;
   readonly serviceRatePerSecond: number;
 }
 
-/** Chains and bounds of a placement as it is. O(one run of GCA). */
+/** Chains of a placement as it is, and what they promise. O(one run of GCA, and an estimate where there is a predictor). */
 export function placementOutlook(demand: SwarmDemand, placement: Placement): PlacementOutlook {
   const hosting = new Set(placement.map((span) => span.serverId));
   const { chains } = composeLiveChains(
@@ -41,15 +44,20 @@ export function placementOutlook(demand: SwarmDemand, placement: Placement): Pla
     demand.servers.filter((server) => hosting.has(server.id)),
     placement,
   );
-  const bounds = chains.length === 0 ? undefined : computeResponseBounds(chains, demand.arrivalRatePerSecond);
+  const seconds = chains.length === 0 ? undefined : responseOf(demand, chains);
   const coverage = blockCoverage(demand.model.blockCount, usableSpans(demand, placement));
   return {
     chains,
     uncoveredBlocks: countBlocksOn(coverage, 0),
     thinBlocks: countBlocksOn(coverage, 1),
-    responseSeconds: bounds === undefined ? Number.POSITIVE_INFINITY : bounds.lower,
+    responseSeconds: seconds ?? Number.POSITIVE_INFINITY,
     serviceRatePerSecond: serviceRate(chains),
   };
+}
+
+function responseOf({ predictor, arrivalRatePerSecond }: SwarmDemand, chains: readonly Chain[]): number | undefined {
+  if (predictor !== undefined) return predictor.estimate(chains);
+  return computeResponseBounds(chains, arrivalRatePerSecond)?.lower;
 }
 
 /**

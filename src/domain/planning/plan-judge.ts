@@ -16,6 +16,8 @@ export interface PlanJudge {
   readonly respectsServiceTime: boolean;
   /** Values that a search may ask for. */
   readonly budget: number;
+  /** Whether it finds every further plan useless, so that a search may as well end. Absent: never. */
+  readonly isSpent?: () => boolean;
 }
 
 /** Servers times blocks that a search may go through: a few seconds' work on any swarm. */

@@ -60,15 +60,14 @@ const MAX_TRIAL_SERVERS = 80_000;
  * again; one or two servers moved to where they help more; and the planner's own choice from nothing,
  * for all servers or for the idle ones alone. Lost coverage is repaired at once, with the fewest
  * moves; otherwise a change must gain, over the horizon, more than its moves cost while blocks load.
- * Pure. At most `MAX_TRIALS` outlooks and a bounded search for repairs.
+ * Pure. At most `MAX_TRIALS` outlooks and a bounded search for repairs; with a predictor about 15 estimates more.
  *
  * The cost of a move: while moved servers load (the slowest of them: they load at the same time), the
  * requests of that time see the response time of the servers that stay.
  */
 export function decideReplan(input: ReplanInput): ReplanDecision {
   const kept = placementOutlook(input, input.current);
-  const budget = new TrialBudget(Math.min(MAX_TRIALS, Math.floor(MAX_TRIAL_SERVERS / (input.servers.length + 1))));
-  const changes = candidatePlacements(input, kept, budget)
+  const changes = foundPlacements(input, kept)
     .map((candidate) => assess(input, kept, candidate))
     .filter((change) => change.moves.length > 0);
   // What nobody has to move for is had for nothing: moves must gain beyond it.
@@ -89,6 +88,16 @@ export function decideReplan(input: ReplanInput): ReplanDecision {
   }
   if (best === undefined) return { kind: 'keep', reason: refused?.why ?? 'nothing would change', outlook: kept };
   return best;
+}
+
+/** Placements are searched for by the bound, which is cheap; a predictor then judges the few that were found. */
+function foundPlacements(input: ReplanInput, kept: PlacementOutlook): JudgedPlacement[] {
+  const budget = new TrialBudget(Math.min(MAX_TRIALS, Math.floor(MAX_TRIAL_SERVERS / (input.servers.length + 1))));
+  if (input.predictor === undefined) return candidatePlacements(input, kept, budget);
+  const byBound = { ...input, predictor: undefined };
+  return candidatePlacements(byBound, placementOutlook(byBound, input.current), budget)
+    .filter(({ placement }) => placement !== input.current)
+    .map(({ placement }) => judge(input, placement));
 }
 
 /** Placements that may be better than the present one, those with few moves first. */

@@ -73,6 +73,8 @@ export function toPlanDocument(plan: PlanView): PlanDocument {
     block_coverage_min: plan.blockCoverageMin,
     reason: plan.reason ?? null,
     decision: toDecision(plan.decision),
+    source: toSource(plan.source),
+    search: toSearch(plan.search),
     pending_moves: plan.pendingMoves,
     workload: {
       input_tokens: plan.workload.inputTokens,
@@ -100,6 +102,30 @@ function toDecision(decision: PlanView['decision']): PlanDocument['decision'] {
     age_seconds: decision.ageSeconds,
     gain_seconds: decision.gainSeconds ?? null,
     cost_seconds: decision.costSeconds ?? null,
+  };
+}
+
+function toSource(source: PlanView['source']): PlanDocument['source'] {
+  if (source === undefined) return null;
+  return {
+    kind: source.kind,
+    placement_policy: source.placementPolicy,
+    objective: source.objective ?? null,
+    seconds: source.seconds,
+    evaluations: source.evaluations ?? null,
+    gain_seconds: source.gainSeconds ?? null,
+  };
+}
+
+function toSearch(search: PlanView['search']): PlanDocument['search'] {
+  if (search === undefined) return null;
+  return {
+    outcome: search.outcome,
+    reason: search.reason,
+    age_seconds: search.ageSeconds,
+    seconds: search.seconds ?? null,
+    evaluations: search.evaluations ?? null,
+    is_cut_short: search.isCutShort,
   };
 }
 

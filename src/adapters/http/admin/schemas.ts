@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SERVER_STATES } from '../../../application/ports/telemetry.ts';
+import { SEARCH_OUTCOMES, SERVER_STATES } from '../../../application/ports/telemetry.ts';
 
 /** The operators' read model. Seconds, bytes and tokens as numbers; null where a fact is not known. */
 
@@ -82,6 +82,28 @@ export const planSchema = z.object({
     })
     .nullable()
     .describe('What came of the latest look at the plan.'),
+  source: z
+    .object({
+      kind: z.enum(['look', 'search']).describe('A quick look, or a careful search.'),
+      placement_policy: z.string(),
+      objective: z.string().nullable(),
+      seconds: seconds.describe('How long it took.'),
+      evaluations: z.int().nullable().describe('Plans that were judged; null for a look.'),
+      gain_seconds: z.number().nullable().describe('What it was expected to save; null where that has no bound.'),
+    })
+    .nullable()
+    .describe('How the placement that servers were told last was found.'),
+  search: z
+    .object({
+      outcome: z.enum(SEARCH_OUTCOMES),
+      reason: z.string(),
+      age_seconds: seconds,
+      seconds: seconds.nullable(),
+      evaluations: z.int().nullable(),
+      is_cut_short: z.boolean().describe('Time ended it before its budget of evaluations did.'),
+    })
+    .nullable()
+    .describe('What came of the latest careful search; null where none was made.'),
   pending_moves: z.int().describe('Moves that servers were not told yet.'),
   workload: z
     .object({ input_tokens: z.number(), output_tokens: z.number(), is_measured: z.boolean() })

@@ -53,8 +53,8 @@ function addActions(app: FastifyInstance, deps: HttpDeps, control: NonNullable<H
     return reply.code(202).send({ accepted: true });
   });
 
-  app.post('/admin/v1/what-if', (request) =>
-    toOutlookDocument(control.whatIf(toSwarmChange(parseBody(whatIfSchema, request.body)))),
+  app.post('/admin/v1/what-if', async (request) =>
+    toOutlookDocument(await control.whatIf(toSwarmChange(parseBody(whatIfSchema, request.body)))),
   );
 }
 
