@@ -101,7 +101,7 @@ export async function startDispatcher(
   const readiness = new FirstReadiness();
   let fronts: Fronts | undefined;
   const planning = planningOptions(config, model, sessionTokens);
-  const planner = openPlanner(config.planner, clock, telemetry, log.child({ component: 'planner' }));
+  const planner = openPlanner(config, clock, telemetry, log.child({ component: 'planner' }));
   const jobs = new JobDescriptions(clock, {
     sessionTokens,
     granularityTokens: config.scheduling.cache_granularity_tokens,

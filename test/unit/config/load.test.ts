@@ -172,7 +172,7 @@ describe('a configuration that cannot be used', () => {
       'a value outside a set',
       { text: 'planner: {objective: median}' },
       'planner.objective in',
-      'must be lower or upper or surrogate, not "median"',
+      'must be lower or upper or surrogate or predicted, not "median"',
     ],
     [
       'neither true nor false',
