@@ -8,6 +8,8 @@ export default defineConfig({
     // A server starts in 7 to 18 s, and no more than three run at once.
     fileParallelism: false,
     testTimeout: 120_000,
+    // Polls are quick where all is well; a machine under load gets its time.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 300_000,
   },
 });

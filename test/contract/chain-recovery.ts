@@ -110,7 +110,7 @@ export function describeChainRecovery(
       session.close();
       expect(memory.usedBytes).toBe(0);
       await expect
-        .poll(() => hosts.map((host) => host.usage().sessions), { interval: 5, timeout: 2_000 })
+        .poll(() => hosts.map((host) => host.usage().sessions), { interval: 5, timeout: 10_000 })
         .toEqual(hosts.map(() => 0));
     };
 

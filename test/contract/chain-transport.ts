@@ -82,7 +82,7 @@ export function describeChainTransport(
       Float32Array.from(firsts.flatMap((first) => [first, first + 0.25, first + 0.5, first + 0.75]));
     const freed = async (): Promise<void> => {
       await expect
-        .poll(() => hosts.map((host) => host.usage().sessions), { interval: 5, timeout: 2_000 })
+        .poll(() => hosts.map((host) => host.usage().sessions), { interval: 5, timeout: 10_000 })
         .toEqual(hosts.map(() => 0));
     };
 

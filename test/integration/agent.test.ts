@@ -148,7 +148,7 @@ describe('daisychain agent', () => {
     const startMs = performance.now();
     process1.child.kill('SIGINT');
     expect(await process1.exited).toEqual({ code: 0, signal: null });
-    expect(performance.now() - startMs).toBeLessThan(3_500);
+    expect(performance.now() - startMs).toBeLessThan(8_000);
   });
 
   it('waits for its turn to measure and to join, and tells its supervisor where it is', async () => {

@@ -124,7 +124,7 @@ describe('npm run daisychain', () => {
       expect((await fetch(`${url}/livez`)).status).toBe(200);
       npm.kill('SIGTERM');
       await once(npm, 'exit');
-      await vi.waitFor(() => expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed'), { timeout: 3_000 });
+      await vi.waitFor(() => expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed'), { timeout: 10_000 });
     } finally {
       npm.kill('SIGKILL');
     }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dispatcherClient, type Message } from '../support/registering-client.ts';
 import { type HarnessServer, SwarmHarness } from '../support/swarm-harness.ts';
 
-const SOON = { timeout: 4_000, interval: 20 };
+const SOON = { timeout: 10_000, interval: 20 };
 
 describe('the gRPC service for clients', () => {
   let swarm: SwarmHarness;

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { validHello } from '../support/registering-client.ts';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
-const SOON = { timeout: 4_000, interval: 20 };
+const SOON = { timeout: 10_000, interval: 20 };
 const REQUEST = { model: 'default', prompt: 'It is a truth', temperature: 0 };
 
 /** Status of grpc.health.v1: 1 serving, 2 not serving. The answer is one field of one byte. */

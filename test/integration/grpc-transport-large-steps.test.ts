@@ -35,6 +35,6 @@ describe('gRPC chain transport with prompts of megabytes', () => {
     const elapsedMs = performance.now() - startMs;
     expect(output.length).toBe(tokens * hiddenSize);
     expect(elapsedMs).toBeGreaterThan(100);
-    expect(elapsedMs).toBeLessThan(2_000);
+    expect(elapsedMs).toBeLessThan(5_000);
   });
 });

@@ -4,7 +4,7 @@ import type { PlanDocument, ServersDocument } from '../../src/adapters/http/admi
 import type { OutlookDocument } from '../../src/adapters/http/admin/what-if-schemas.ts';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
-const SOON = { timeout: 4_000, interval: 20 };
+const SOON = { timeout: 10_000, interval: 20 };
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 describe('an operator', () => {

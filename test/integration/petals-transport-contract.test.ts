@@ -75,7 +75,7 @@ it('pushes from server to server, one step at a time', async () => {
   expect(rig.pushes() - opened).toBe(8);
   expect(hosts.map((host) => host.stepsRun)).toEqual([4, 4, 4]);
   session.close();
-  await expect.poll(() => hosts.map((host) => host.usage().sessions), { timeout: 2_000 }).toEqual([0, 0, 0]);
+  await expect.poll(() => hosts.map((host) => host.usage().sessions), { timeout: 10_000 }).toEqual([0, 0, 0]);
   await rig.close();
 });
 

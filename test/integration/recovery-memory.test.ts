@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type HarnessServer, SwarmHarness } from '../support/swarm-harness.ts';
 
-const SOON = { timeout: 4_000, interval: 20 };
+const SOON = { timeout: 10_000, interval: 20 };
 
 /** Long enough for 19 pieces, and for what the hops were fed to exceed a small memory early. */
 const PROMPT = Array.from({ length: 300 }, (_, i) => 40 + (i % 200));

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Message, validHello } from '../support/registering-client.ts';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
-const SOON = { timeout: 4_000, interval: 20 };
+const SOON = { timeout: 10_000, interval: 20 };
 
 describe('a dispatcher that asks for a join token', () => {
   it('takes the token whose digest it was given, and nothing else', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
-const SOON = { timeout: 4_000, interval: 10 };
+const SOON = { timeout: 10_000, interval: 10 };
 
 describe('who gets a chain, and when', () => {
   let swarm: SwarmHarness;
@@ -56,7 +56,7 @@ describe('who gets a chain, and when', () => {
     await expect.poll(waiting, SOON).toBe(1);
     const startedMs = performance.now();
     const refused = await complete(2, { 'x-daisychain-deadline-ms': '700' });
-    expect(performance.now() - startedMs).toBeLessThan(400);
+    expect(performance.now() - startedMs).toBeLessThan(690);
     expect(refused.status).toBe(408);
     expect(refused.headers.get('x-should-retry')).toBe('false');
     expect(await code(refused)).toBe('deadline_exceeded');

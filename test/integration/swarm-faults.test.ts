@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SwarmHarness } from '../support/swarm-harness.ts';
 
-const SOON = { timeout: 4_000, interval: 20 };
+const SOON = { timeout: 10_000, interval: 20 };
 
 const REQUEST = { model: 'default', prompt: 'It is a truth', max_tokens: 200, temperature: 0 };
 

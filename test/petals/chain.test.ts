@@ -48,7 +48,7 @@ describe('chains of real PETALS servers', () => {
   const freeCache = async (server: PetalsServer): Promise<number> =>
     (await askServerInfo(network, server.address, '', 5_000)).cacheTokensAvailable;
   const freed = async (server: PetalsServer, tokens: number): Promise<void> => {
-    await expect.poll(() => freeCache(server), { interval: 20, timeout: 3_000 }).toBe(tokens);
+    await expect.poll(() => freeCache(server), { interval: 20, timeout: 10_000 }).toBe(tokens);
   };
 
   it.each([

@@ -93,7 +93,7 @@ describe('a PETALS server under an agent', () => {
 
     const before = processesWith(folder);
     for (const pid of before) process.kill(pid, 'SIGKILL');
-    await expect.poll(() => server.hosted(), { timeout: 5_000 }).toBeUndefined();
+    await expect.poll(() => server.hosted(), { timeout: 10_000 }).toBeUndefined();
     expect(losses).toBe(1);
     await expect
       .poll(() => server.hosted(), { timeout: 40_000, interval: 200 })

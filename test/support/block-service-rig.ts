@@ -8,7 +8,7 @@ import { MemoryBlockHost, type MemoryBlockHostOptions } from './memory-block-hos
 import { connectRaw, RawGrpcCall } from './raw-grpc-call.ts';
 
 export const HIDDEN = 4;
-export const SOON = { interval: 5, timeout: 2_000 };
+export const SOON = { interval: 5, timeout: 10_000 };
 
 /** An opening that the services of this rig accept. */
 export const OPEN: OpenSession = {

@@ -69,7 +69,7 @@ export class GrpcChainRig {
 
   /** Every session at the host has ended. */
   async freed(host: MemoryBlockHost): Promise<void> {
-    await expect.poll(() => host.usage().sessions, { interval: 5, timeout: 2_000 }).toBe(0);
+    await expect.poll(() => host.usage().sessions, { interval: 5, timeout: 10_000 }).toBe(0);
   }
 
   onClose(cleanup: () => unknown): void {

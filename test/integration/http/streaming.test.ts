@@ -240,6 +240,6 @@ describe('closing the front', () => {
     const before = performance.now();
     await closing;
     // The kept-alive connection does not hold it up.
-    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(performance.now() - before).toBeLessThan(4_000);
   });
 });

@@ -50,7 +50,7 @@ describe('LanguageModel', () => {
     expect(() => model.encode('x'.repeat(50_000_000))).toThrow(
       expect.objectContaining({ code: 'DSP_CONTEXT_TOO_LONG' }),
     );
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(5_000);
     expect(model.encode('x'.repeat(1000)).length).toBeGreaterThan(512);
   });
 
