@@ -1,16 +1,21 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createPetalsTransport } from '../../src/adapters/chain-transport/petals/transport.ts';
 import { openLanguageModel } from '../../src/language-model/open-language-model.ts';
 import { type AgentProcess, startAgent } from '../support/agent-process.ts';
 import { ServeProcess } from '../support/serve-process.ts';
 import { TINY_AUSTEN } from '../support/tiny-austen.ts';
-import { REFERENCE } from './support/greedy-run.ts';
+import { hopAt, REFERENCE } from './support/greedy-run.ts';
 import { DHT_PREFIX, PetalsServer } from './support/petals-server.ts';
 
 /** Room for three blocks of tiny-austen in float32 (4.8 MB) and a few sessions. */
 const THREE_BLOCKS = '8MB';
 
 interface ServerList {
-  readonly servers: readonly { readonly server_id: string; readonly state: string }[];
+  readonly servers: readonly {
+    readonly server_id: string;
+    readonly state: string;
+    readonly cache_bytes_free?: number;
+  }[];
 }
 
 describe('a dispatcher in front of a PETALS swarm', () => {
@@ -72,9 +77,17 @@ describe('a dispatcher in front of a PETALS swarm', () => {
     };
   }
 
+  async function servers(running: ServeProcess): Promise<ServerList['servers']> {
+    return ((await (await fetch(`${running.url}/admin/v1/servers`)).json()) as ServerList).servers;
+  }
+
   async function states(running: ServeProcess): Promise<Record<string, string>> {
-    const { servers } = (await (await fetch(`${running.url}/admin/v1/servers`)).json()) as ServerList;
-    return Object.fromEntries(servers.map(({ server_id, state }) => [server_id, state]));
+    return Object.fromEntries((await servers(running)).map(({ server_id, state }) => [server_id, state]));
+  }
+
+  async function chain(running: ServeProcess): Promise<unknown> {
+    const { chains } = (await (await fetch(`${running.url}/admin/v1/chains`)).json()) as { chains: unknown[] };
+    return chains[0];
   }
 
   it('finds both servers from the address of one, and answers with their blocks', async () => {
@@ -89,6 +102,50 @@ describe('a dispatcher in front of a PETALS swarm', () => {
       completion(running),
     ]);
     expect(together.map((answer) => answer.text)).toEqual([text, text, text, text]);
+  });
+
+  it('lets requests wait while other clients hold the cache of a server, and serves them when there is room', async () => {
+    const others = createPetalsTransport({ dhtPrefix: DHT_PREFIX });
+    /** All of the first server's cache. */
+    const hold = () =>
+      others.open(
+        {
+          ...{ sessionId: `held-${performance.now()}`, modelId: '', hiddenSize: 192, planEpoch: 1 },
+          ...{ hops: [hopAt(first, '0:3')], maxTokens: 1100, stepTimeoutMs: 15_000 },
+        },
+        new AbortController().signal,
+      );
+    try {
+      // Met full: it is a member all the same.
+      let held = await hold();
+      const running = dispatcher(second.address);
+      await running.ready(30_000);
+      expect(await chain(running)).toMatchObject({ slots: 1 });
+      let isAnswered = false;
+      const early = completion(running).finally(() => {
+        isAnswered = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      expect(isAnswered).toBe(false);
+      held.close();
+      expect(await early).toMatchObject({ status: 200, text });
+      // Free for the first time: now it is seen how much there is.
+      await expect.poll(() => chain(running), { timeout: 10_000 }).toMatchObject({ slots: 2 });
+      // Filled while it is a member: requests are not even sent.
+      held = await hold();
+      const free = async (): Promise<number | undefined> =>
+        (await servers(running)).find(({ server_id }) => server_id === first.peerId)?.cache_bytes_free;
+      await expect.poll(free, { timeout: 10_000 }).toBe(0);
+      // Two reports in a row count, as one may have crossed the end of a session.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      const late = completion(running);
+      await expect.poll(() => running.metric('daisychain_queue_length'), { timeout: 10_000 }).toBe(1);
+      expect(await chain(running)).toMatchObject({ slots_in_use: 0 });
+      held.close();
+      expect(await late).toMatchObject({ status: 200, text });
+    } finally {
+      await others.close();
+    }
   });
 
   it('runs a chain of a PETALS server and a built-in one', async () => {

@@ -30,9 +30,8 @@ const LONGEST_BACKOFF_MS = 60_000;
 /** A run that lasted this long was a good one: the next back-off begins anew. */
 const STABLE_MS = 60_000;
 const ASK_TIMEOUT_MS = 5_000;
-/** Between two questions whether the blocks that were just loaded answer, and about the free cache. */
+/** Between two questions whether the blocks that were just loaded answer. */
 const READY_POLL_MS = 100;
-const USAGE_POLL_MS = 5_000;
 const READY_POLLS = 100;
 
 interface Loading {
@@ -64,7 +63,7 @@ export class ManagedPetalsServer
   #backoffMs = FIRST_BACKOFF_MS;
   #startedMs = 0;
   #cancelRestart: () => void = () => {};
-  #cancelUsage: () => void = () => {};
+  #isAskingUsage = false;
   #isClosed = false;
 
   constructor(options: ManagedPetalsServerOptions) {
@@ -77,7 +76,6 @@ export class ManagedPetalsServer
   /** Starts the process. @returns its addresses, once it is up; @throws DispatcherError DSP_CANCELLED when closed meanwhile */
   start(): Promise<readonly string[]> {
     this.#spawn();
-    this.#pollUsage();
     return this.#started.promise;
   }
 
@@ -90,9 +88,12 @@ export class ManagedPetalsServer
     return this.#hosted;
   }
 
+  /** As the server said when this was last asked: no answer is given out twice. */
   usage(): { readonly cacheBytesFree: number; readonly sessions: number } {
-    // PETALS does not tell how many sessions it has.
-    return { cacheBytesFree: this.#hosted === undefined ? 0 : this.#cacheBytesFree, sessions: 0 };
+    if (this.#hosted === undefined) return { cacheBytesFree: 0, sessions: 0 };
+    void this.#askUsage(this.#hosted);
+    // PETALS does not tell how many sessions it has; a cache without room has one at least.
+    return { cacheBytesFree: this.#cacheBytesFree, sessions: this.#cacheBytesFree === 0 ? 1 : 0 };
   }
 
   host(span: Span, cacheBytes: number): Promise<void> {
@@ -110,7 +111,6 @@ export class ManagedPetalsServer
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRestart();
-    this.#cancelUsage();
     const stopping = new DispatcherError('DSP_CANCELLED', 'the server is being stopped');
     this.#failLoading(stopping);
     this.#started.reject(stopping);
@@ -175,12 +175,11 @@ export class ManagedPetalsServer
     }
   }
 
-  #pollUsage(): void {
-    const { clock } = this.#options;
-    this.#cancelUsage = clock.setTimer(USAGE_POLL_MS, async () => {
-      if (this.#hosted !== undefined) await this.#answersFor(this.#hosted);
-      if (!this.#isClosed) this.#pollUsage();
-    });
+  async #askUsage(span: Span): Promise<void> {
+    if (this.#isAskingUsage) return;
+    this.#isAskingUsage = true;
+    await this.#answersFor(span);
+    this.#isAskingUsage = false;
   }
 
   #sendOrder(): void {

@@ -5,6 +5,9 @@ import type { ChainTransport, TransportHop } from '../ports/chain-transport.ts';
 const PROMPT_TOKENS = 16;
 const STEPS = 4;
 
+/** Cache that a measurement takes in each block, tokens. */
+export const MEASURED_SESSION_TOKENS: number = PROMPT_TOKENS + STEPS;
+
 /**
  * How fast a server runs its blocks, seen from here: a short session, with its round trips.
  * @param nowMs for the time it takes
@@ -24,7 +27,7 @@ export async function measureSessionSpeed(
       hiddenSize: model.hiddenSize,
       planEpoch: 0,
       hops: [hop],
-      maxTokens: PROMPT_TOKENS + STEPS,
+      maxTokens: MEASURED_SESSION_TOKENS,
       stepTimeoutMs,
     },
     new AbortController().signal,

@@ -1,4 +1,4 @@
-import type { Member } from '../../domain/membership/member.ts';
+import type { HeartbeatReport, Member } from '../../domain/membership/member.ts';
 import type { Server } from '../../domain/model/server.ts';
 import {
   communicationSeconds,
@@ -104,6 +104,6 @@ export function isMembersFault(error: DispatcherError, member: Member, nowMs: nu
 }
 
 /** Whether a heartbeat says anything of the cache: a server that runs nothing and has none free does not count it. */
-export function tellsOfCache(report: { readonly cacheBytesFree: number; readonly sessions: number }): boolean {
-  return report.cacheBytesFree > 0 || report.sessions > 0;
+export function tellsOfCache(report: Pick<HeartbeatReport, 'cacheBytesFree' | 'sessions'>): boolean {
+  return report.cacheBytesFree > 0 || report.sessions !== 0;
 }

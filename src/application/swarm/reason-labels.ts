@@ -14,6 +14,7 @@ export const REPLAN_REASON: Readonly<Record<StaleReason, ReplanReason>> = {
   operator: 'operator',
   rate: 'rate_drift',
   settled: 'server_changed',
+  memory: 'server_changed',
 };
 
 /** Label of `server_losses_total`. */

@@ -4,6 +4,7 @@ import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { MeasuredSpeed } from '../ports/block-host.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ListedServer, LiveServerState, SwarmDirectory } from '../ports/swarm-directory.ts';
+import { MEASURED_SESSION_TOKENS } from '../server/measure-session-speed.ts';
 import type { Swarm } from './swarm.ts';
 
 export interface SwarmFollowerOptions {
@@ -21,6 +22,8 @@ export interface SwarmFollowerDependencies {
     readonly dtype: string;
     readonly blockBytes: number;
     readonly cacheBytesPerTokenPerBlock: number;
+    /** Of the longest session. */
+    readonly sessionTokens: number;
   };
   readonly clock: Clock;
   readonly log: (message: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -32,15 +35,20 @@ const MAX_MISSES = 2;
 /** Servers asked at once. */
 const QUESTIONS_AT_ONCE = 16;
 
-/** A cache that has grown by this share is worth a new registration: a plan counts slots by it. */
-const GROWN_CACHE = 1.1;
+/** Of a server that cannot be measured when it is met, and is the first one: seconds as on a small GPU. */
+const UNKNOWN_SPEED: MeasuredSpeed = {
+  overheadSecondsPerBlock: 0,
+  decodeSecondsPerTokenPerBlock: 0.005,
+  prefillSecondsPerTokenPerBlock: 0.0005,
+};
 
 /** A server that is a member through this follower. */
 interface Followed {
   readonly server: ListedServer;
   readonly incarnation: number;
   readonly speed: MeasuredSpeed;
-  readonly cacheTokens: number;
+  /** Tokens times blocks that it is reckoned to have. */
+  cacheTokens: number;
   misses: number;
 }
 
@@ -106,31 +114,41 @@ export class SwarmFollower {
     try {
       const state = await this.#deps.directory.ask(server);
       if (this.#isStopped) return;
-      if (known !== undefined && isSamePlace(known.server, server) && !hasGrown(known, state)) {
+      if (known !== undefined && isSamePlace(known.server, server)) {
         known.misses = 0;
         this.#beat(known, state);
         return;
       }
       const isSameWork = known !== undefined && isSameSpan(known.server.span, server.span);
-      const speed = isSameWork ? known.speed : await this.#speedOf(server);
+      const speed = isSameWork ? known.speed : await this.#speedOf(server, state);
       if (!this.#isStopped) this.#join(server, state, speed);
     } catch (error) {
       this.#noteFailure(server, known, error);
     }
   }
 
+  /** What is free now is the truth; the most that was ever free is what the server has. */
   #beat(followed: Followed, state: LiveServerState): void {
     const { swarm, model } = this.#deps;
+    const hasGrown = state.cacheTokensFree > followed.cacheTokens;
+    if (hasGrown) followed.cacheTokens = state.cacheTokensFree;
     swarm.heartbeat(followed.server.serverId, followed.incarnation, {
       cacheBytesFree: state.cacheTokensFree * model.cacheBytesPerTokenPerBlock,
-      sessions: 0,
+      sessions: undefined,
+      memoryBytes: hasGrown ? this.#memoryBytes(followed.server, followed.cacheTokens) : undefined,
       speeds: undefined,
     });
   }
 
-  async #speedOf(server: ListedServer): Promise<MeasuredSpeed> {
-    const { decodeSecondsPerTokenPerBlock: decode, prefillSecondsPerTokenPerBlock: prefill } = server;
-    if (decode === undefined) return this.#deps.directory.measureSpeed(server);
+  async #speedOf(server: ListedServer, { cacheTokensFree }: LiveServerState): Promise<MeasuredSpeed> {
+    const { decodeSecondsPerTokenPerBlock: decode, prefillSecondsPerTokenPerBlock: prefill, span } = server;
+    if (decode === undefined) {
+      if (cacheTokensFree >= span.blockCount * MEASURED_SESSION_TOKENS)
+        return this.#deps.directory.measureSpeed(server);
+      // Others fill it, and measuring would wait for them. Its first requests will tell how fast it is.
+      const [other] = this.#followed.values();
+      return other?.speed ?? UNKNOWN_SPEED;
+    }
     return {
       overheadSecondsPerBlock: 0,
       decodeSecondsPerTokenPerBlock: decode,
@@ -139,10 +157,18 @@ export class SwarmFollower {
   }
 
   #join(server: ListedServer, state: LiveServerState, speed: MeasuredSpeed): void {
-    const { swarm } = this.#deps;
+    const { swarm, model, log } = this.#deps;
     const { serverId, span } = server;
-    // Its own session cache is taken from what is free at this moment; later it can only be seen to grow.
+    const sessionCache = span.blockCount * model.sessionTokens;
     const { cacheTokensFree } = state;
+    // With less it would have no part in any chain, and requests would fail that can wait until others are done.
+    if (cacheTokensFree < sessionCache)
+      log('a server of the swarm has less cache free than a session may need: it is taken to be in use by others', {
+        serverId,
+        cacheTokensFree,
+        sessionCache,
+      });
+    const cacheTokens = Math.max(cacheTokensFree, sessionCache);
     const link = {
       // It hosts what it hosts. An order for just that follows every readmission, and is answered at once.
       hostSpan: (order: { readonly epoch: number; readonly span: typeof span }): void => {
@@ -156,11 +182,16 @@ export class SwarmFollower {
         if (followed?.server === server) this.#followed.delete(serverId);
       },
     };
-    const incarnation = swarm.join(this.#registration(server, state, speed), link);
-    this.#followed.set(serverId, { server, incarnation, speed, cacheTokens: cacheTokensFree, misses: 0 });
+    const incarnation = swarm.join(this.#registration(server, state, speed, cacheTokens), link);
+    this.#followed.set(serverId, { server, incarnation, speed, cacheTokens, misses: 0 });
   }
 
-  #registration(server: ListedServer, state: LiveServerState, speed: MeasuredSpeed): Registration {
+  #memoryBytes({ span }: ListedServer, cacheTokens: number): number {
+    const { blockBytes, cacheBytesPerTokenPerBlock } = this.#deps.model;
+    return span.blockCount * blockBytes + cacheTokens * cacheBytesPerTokenPerBlock;
+  }
+
+  #registration(server: ListedServer, state: LiveServerState, speed: MeasuredSpeed, cacheTokens: number): Registration {
     const { model } = this.#deps;
     const { serverId, address, span } = server;
     const speeds: DeclaredSpeeds = {
@@ -174,7 +205,7 @@ export class SwarmFollower {
       modelId: model.id,
       address,
       protocol: 'petals',
-      memoryBytes: span.blockCount * model.blockBytes + state.cacheTokensFree * model.cacheBytesPerTokenPerBlock,
+      memoryBytes: this.#memoryBytes(server, cacheTokens),
       speeds,
       hosted: span,
       isPinned: true,
@@ -217,10 +248,6 @@ export class SwarmFollower {
 
 function isSamePlace(a: ListedServer, b: ListedServer): boolean {
   return a.address === b.address && isSameSpan(a.span, b.span);
-}
-
-function hasGrown(known: Followed, state: LiveServerState): boolean {
-  return state.cacheTokensFree > known.cacheTokens * GROWN_CACHE;
 }
 
 function reasonOf(error: unknown): string {

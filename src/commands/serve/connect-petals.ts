@@ -21,10 +21,14 @@ export interface PetalsSide {
   close(): Promise<void>;
 }
 
-/** What a dispatcher has to do with PETALS. libp2p is loaded with the first PETALS server, not before. */
+/**
+ * What a dispatcher has to do with PETALS. libp2p is loaded with the first PETALS server, not before.
+ * @param sessionTokens of the longest session
+ */
 export function connectPetals(
   config: Config,
   model: LanguageModel,
+  sessionTokens: number,
   swarm: Swarm,
   log: (message: string, fields: Readonly<Record<string, unknown>>) => void,
 ): PetalsSide {
@@ -69,6 +73,7 @@ export function connectPetals(
               dtype: config.model.dtype,
               blockBytes: model.blockBytes,
               cacheBytesPerTokenPerBlock: model.cacheBytesPerTokenPerBlock,
+              sessionTokens,
             },
             clock: systemClock,
             log,

@@ -131,7 +131,7 @@ export async function startDispatcher(
     },
     planning,
   );
-  const petals = connectPetals(config, model, swarm, note('petals'));
+  const petals = connectPetals(config, model, sessionTokens, swarm, note('petals'));
   const { transport } = petals;
   const journal = new RecentRequests(clock, JOURNAL_CAPACITY, [(times) => contributions.requestEnded(times)]);
   const generateText = new GenerateText(

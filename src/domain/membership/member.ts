@@ -56,7 +56,10 @@ export interface Exclusion {
 /** What a server says of itself from time to time. */
 export interface HeartbeatReport {
   readonly cacheBytesFree: number;
-  readonly sessions: number;
+  /** Undefined where the server does not tell how many it has. */
+  readonly sessions: number | undefined;
+  /** Where it turns out to be more than was declared: cache that others held at that time. */
+  readonly memoryBytes?: number | undefined;
   readonly speeds: DeclaredSpeeds | undefined;
 }
 

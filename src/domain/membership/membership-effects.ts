@@ -13,7 +13,9 @@ export type StaleReason =
   /** The arrival rate, or what requests ask for, is no longer what the plan was made for. */
   | 'rate'
   /** The moves of a plan are done: is there a next step? */
-  | 'settled';
+  | 'settled'
+  /** A server has more memory than it seemed to have. */
+  | 'memory';
 
 /** What a change of the membership means for others. */
 export type MembershipEffect =

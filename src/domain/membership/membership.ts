@@ -151,14 +151,18 @@ export class Membership {
     if (member === undefined) return NOTHING;
     const speeds = report.speeds ?? member.speeds;
     const isChanged = hasChangedSpeed(member.speeds, speeds, this.#options.speedChangeThreshold);
+    const memoryBytes = Math.max(member.memoryBytes, report.memoryBytes ?? 0);
     this.#members.set(serverId, {
       ...member,
       // Small changes do not move the reference, else a slow drift would never be noticed.
       speeds: isChanged ? speeds : member.speeds,
+      memoryBytes,
       cacheBytesFree: report.cacheBytesFree,
-      sessions: report.sessions,
+      sessions: report.sessions ?? 0,
       lastSeenMs: nowMs,
     });
+    if (memoryBytes > member.memoryBytes)
+      return [{ kind: 'plan-stale', reason: 'memory' }, { kind: 'readiness-changed' }];
     return isChanged ? [{ kind: 'plan-stale', reason: 'speed' }] : NOTHING;
   }
 

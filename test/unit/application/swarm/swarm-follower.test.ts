@@ -6,7 +6,7 @@ import { DispatcherError } from '../../../../src/domain/shared/errors.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 const INTERVAL_MS = 1_000;
-const MODEL = { id: 'm', dtype: 'float32', blockBytes: 1_000, cacheBytesPerTokenPerBlock: 10 };
+const MODEL = { id: 'm', dtype: 'float32', blockBytes: 1_000, cacheBytesPerTokenPerBlock: 10, sessionTokens: 20 };
 
 function listed(serverId: string, change: Partial<ListedServer> = {}): ListedServer {
   return {
@@ -63,8 +63,11 @@ describe('a follower of a swarm that exists by itself', () => {
             events.push(`join ${registration.serverId} ${registration.hosted?.firstBlock}`);
             return joined.length;
           },
-          heartbeat: (serverId, incarnation, { cacheBytesFree }) =>
-            void events.push(`beat ${serverId} ${incarnation} ${cacheBytesFree}`),
+          heartbeat: (serverId, incarnation, { cacheBytesFree, sessions, memoryBytes }) => {
+            expect(sessions).toBeUndefined();
+            const grown = memoryBytes === undefined ? '' : ` of ${memoryBytes}`;
+            events.push(`beat ${serverId} ${incarnation} ${cacheBytesFree}${grown}`);
+          },
           spanReady: (serverId, incarnation, epoch) => void events.push(`ready ${serverId} ${incarnation} ${epoch}`),
           streamEnded: (serverId, incarnation, hadLeft) =>
             void events.push(`end ${serverId} ${incarnation} ${hadLeft ? 'left' : 'lost'}`),
@@ -106,12 +109,43 @@ describe('a follower of a swarm that exists by itself', () => {
   it('measures a server that tells no speed, once for its blocks', async () => {
     servers = [listed('a', { decodeSecondsPerTokenPerBlock: undefined })];
     await round();
-    answers.set('a', 200);
-    expect(await round()).toEqual(['join a 0']);
+    expect(await round()).toEqual(['beat a 1 1000']);
     expect(measured).toEqual(['a']);
     servers = [listed('a', { decodeSecondsPerTokenPerBlock: undefined, span: { firstBlock: 1, blockCount: 1 } })];
     expect(await round()).toEqual(['join a 1']);
     expect(measured).toEqual(['a', 'a']);
+  });
+
+  it('tells what is free down to nothing, and more memory only when more is free than ever before', async () => {
+    servers = [listed('a')];
+    await round();
+    answers.set('a', 0);
+    expect(await round()).toEqual(['beat a 1 0']);
+    answers.set('a', 100);
+    expect(await round()).toEqual(['beat a 1 1000']);
+    answers.set('a', 200);
+    expect(await round()).toEqual([`beat a 1 2000 of ${2 * 1_000 + 200 * 10}`]);
+    answers.set('a', 150);
+    expect(await round()).toEqual(['beat a 1 1500']);
+    expect(joined).toHaveLength(1);
+  });
+
+  it('takes a server that is full when it is met for one that others use, with room for one session', async () => {
+    servers = [listed('a')];
+    answers.set('a', 0);
+    expect(await round()).toEqual([expect.stringContaining('less cache free than a session may need'), 'join a 0']);
+    expect(joined[0]?.memoryBytes).toBe(2 * 1_000 + 2 * 20 * 10);
+    expect(await round()).toEqual(['beat a 1 0']);
+  });
+
+  it('takes over the speed of another server for one that is too full to be measured', async () => {
+    servers = [listed('a', { decodeSecondsPerTokenPerBlock: 0.3 })];
+    await round();
+    servers.push(listed('b', { decodeSecondsPerTokenPerBlock: undefined }));
+    answers.set('b', 39);
+    await round();
+    expect(joined[1]?.speeds.decodeSecondsPerTokenPerBlock).toBe(0.3);
+    expect(measured).toEqual([]);
   });
 
   it('leaves out servers that are joining or offline, and loses one that goes', async () => {

@@ -79,6 +79,21 @@ describe('membership', () => {
     expect(membership.nextDeadlineMs()).toBe(1_900);
   });
 
+  it('takes over more memory than was declared, and never less', () => {
+    const membership = new Membership(OPTIONS);
+    const { incarnation } = membership.join(registration('a', { memoryBytes: 1_000 }), 0);
+    const report = (memoryBytes: number | undefined) => ({
+      ...{ cacheBytesFree: 0, sessions: undefined, speeds: undefined, memoryBytes },
+    });
+    expect(membership.heartbeat('a', incarnation, report(undefined), 1)).toEqual([]);
+    expect(membership.heartbeat('a', incarnation, report(900), 2)).toEqual([]);
+    expect(kinds(membership.heartbeat('a', incarnation, report(3_000), 3))).toEqual([
+      'plan-stale:memory',
+      'readiness-changed',
+    ]);
+    expect(membership.get('a')).toMatchObject({ memoryBytes: 3_000, incarnation, sessions: 0 });
+  });
+
   it('keeps what a server hosts when the plan tells it the same span, and not when it tells another', () => {
     const membership = new Membership(OPTIONS);
     membership.join(registration('a', { hosted: SPAN }), 0);
