@@ -259,6 +259,12 @@ const security = z.strictObject({
     .boolean()
     .default(false)
     .describe('listen beyond this machine although no join tokens, or no keys, are set: anyone may join and ask'),
+  trust_tenant_names: z
+    .boolean()
+    .default(false)
+    .describe(
+      'while no keys of clients are set, let requests name their tenants; for a dispatcher that only a gateway reaches, which names them',
+    ),
 });
 
 const observability = z.strictObject({

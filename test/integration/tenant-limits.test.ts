@@ -71,3 +71,53 @@ describe('the limits of a key', () => {
     expect((await ask('key-of-the-narrow-tenant')).status).toBe(200);
   });
 });
+
+describe('a client that makes up a tenant for every request, where no keys are set', () => {
+  const start = async (config: Record<string, string>): Promise<SwarmHarness> => {
+    const swarm = await SwarmHarness.start({ 'scheduling.tenant_requests_per_minute': '3', ...config });
+    await swarm.addServer('one', { stepMs: 1 });
+    await vi.waitFor(async () => expect((await swarm.get('/readyz')).status).toBe(200), { timeout: 4_000 });
+    return swarm;
+  };
+  const ask = async (swarm: SwarmHarness, tenant: string): Promise<number> => {
+    const response = await fetch(`${swarm.dispatcher.httpUrl}/v1/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: 'default', prompt: 'hi', max_tokens: 1 }),
+      headers: { 'content-type': 'application/json', 'x-daisychain-tenant': tenant },
+    });
+    await response.text();
+    return response.status;
+  };
+  const generate = (swarm: SwarmHarness, tenant: string): Promise<number> => {
+    const client = dispatcherClient(swarm.dispatcher.grpcAddress);
+    return new Promise<number>((resolve) => {
+      const call = client['Generate']?.(
+        { modelId: 'default', prompt: 'hi', maxOutputTokens: 1, tenant },
+        new Metadata(),
+      );
+      call.on('data', () => undefined);
+      call.on('error', () => undefined);
+      call.on('status', ({ code }: { code: number }) => resolve(code));
+    }).finally(() => client.close());
+  };
+
+  it('is held to the limits of one, over HTTP and gRPC together', async () => {
+    const swarm = await start({});
+    try {
+      expect([await ask(swarm, 'a'), await generate(swarm, 'b'), await ask(swarm, 'c')]).toEqual([200, 0, 200]);
+      expect([await ask(swarm, 'd'), await generate(swarm, 'e')]).toEqual([429, 8]);
+    } finally {
+      await swarm.stop();
+    }
+  });
+
+  it('is believed where names are trusted', async () => {
+    const swarm = await start({ 'security.trust_tenant_names': 'true' });
+    try {
+      for (const tenant of ['a', 'b', 'c', 'd']) expect(await ask(swarm, tenant)).toBe(200);
+      expect(await generate(swarm, 'e')).toBe(0);
+    } finally {
+      await swarm.stop();
+    }
+  });
+});

@@ -68,12 +68,12 @@ export function dispatcherHandlers(deps: DispatcherServiceDependencies): Dispatc
   };
 }
 
-/** @returns what the caller's key allows; undefined: no keys are configured */
+/** @returns what the caller's key allows, or, where no keys are set, everybody may; undefined: no tenant may be named */
 type Authenticate = (metadata: Metadata) => KeyGrant | undefined;
 
 function createAuthentication(keys: KeyRing): Authenticate {
   return (metadata) => {
-    if (keys.isEmpty) return undefined;
+    if (keys.isEmpty) return keys.open;
     const key = bearerKey(String(metadata.get('authorization')[0] ?? ''));
     const grant = key === undefined ? undefined : keys.find(key);
     if (grant !== undefined) return grant;

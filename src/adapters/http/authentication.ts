@@ -5,7 +5,7 @@ import { DispatcherError } from '../../domain/shared/errors.ts';
 
 const GRANTS = new WeakMap<FastifyRequest, KeyGrant>();
 
-/** What the request's key allows; undefined: no keys are configured. */
+/** What the request's key allows, or, where no keys are set, everybody may; undefined: no tenant may be named. */
 export function grantOf(request: FastifyRequest): KeyGrant | undefined {
   return GRANTS.get(request);
 }
@@ -13,7 +13,10 @@ export function grantOf(request: FastifyRequest): KeyGrant | undefined {
 /** Checks `authorization: Bearer KEY` of clients. @throws (rejects) DispatcherError DSP_UNAUTHENTICATED */
 export function authenticateClient(access: AccessKeys): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
-    if (access.clients.isEmpty) return;
+    if (access.clients.isEmpty) {
+      if (access.clients.open !== undefined) GRANTS.set(request, access.clients.open);
+      return;
+    }
     const key = presentedKey(request);
     const grant = access.clients.find(key);
     if (grant === undefined) throw refusal('The API key is not one of this service.');

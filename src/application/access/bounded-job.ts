@@ -15,7 +15,9 @@ const RANK: Readonly<Record<Priority, number>> = { low: 0, normal: 1, high: 2 };
 export const DEFAULT_TENANT = 'default';
 
 /**
- * Tenant, priority and limits of a request as its key allows them.
+ * Tenant, priority and limits of a request as its key allows them. A name that no key vouches for counts for
+ * nothing: whoever made up tenants would have a share of the swarm for each.
+ * @param grant undefined: no keys are set, and requests are not trusted with names
  * @param tenantField what the client calls the tenant, for the error
  * @throws DispatcherError DSP_INVALID_ARGUMENT: the request names a tenant other than its key's
  */
@@ -24,7 +26,7 @@ export function boundedJob(
   grant: KeyGrant | undefined,
   tenantField: string,
 ): Pick<GenerationRequest, 'priority' | 'tenant' | 'limits'> {
-  if (grant === undefined) return { priority: wanted.priority, tenant: wanted.tenant ?? DEFAULT_TENANT };
+  if (grant === undefined) return { priority: wanted.priority, tenant: DEFAULT_TENANT };
   if (grant.tenant !== undefined && wanted.tenant !== undefined && wanted.tenant !== grant.tenant) {
     throw new DispatcherError(
       'DSP_INVALID_ARGUMENT',

@@ -30,9 +30,12 @@ export const HASHED_KEY = /^sha256:[0-9a-f]{64}$/i;
  */
 export class KeyRing {
   readonly #secret = randomBytes(32);
+  /** What everybody may do while no key is set; undefined: ask, and name no tenant. */
+  readonly open: KeyGrant | undefined;
   #grants: ReadonlyMap<string, KeyGrant>;
 
-  constructor(entries: readonly KeyEntry[]) {
+  constructor(entries: readonly KeyEntry[], open?: KeyGrant) {
+    this.open = open;
     this.#grants = this.#index(entries);
   }
 

@@ -20,7 +20,7 @@ const FREE: KeyGrant = { tenant: undefined, maxPriority: 'high', limits: undefin
 
 /** @throws ConfigError: the keys file cannot be used */
 export function openAccess(security: Config['security']): ReloadableAccess {
-  const clients = new KeyRing(clientKeys(security));
+  const clients = new KeyRing(clientKeys(security), security.trust_tenant_names ? FREE : undefined);
   const operators = new KeyRing(security.admin_keys.map((key) => ({ key, grant: FREE })));
   const joinTokens = new KeyRing(security.join_tokens.map((key) => ({ key, grant: FREE })));
   return { keys: { clients, operators }, joinTokens, reload: () => clients.replace(clientKeys(security)) };

@@ -106,7 +106,12 @@ const REQUEST_HEADERS = [
     description: 'Longest wait for the answer to begin, milliseconds.',
     schema: { type: 'integer', minimum: 1 },
   },
-  { name: TENANT_HEADER, in: 'header', description: 'Whose request it is.', schema: { type: 'string', maxLength: 64 } },
+  {
+    name: TENANT_HEADER,
+    in: 'header',
+    description: 'Whose request it is, as far as its API key allows.',
+    schema: { type: 'string', maxLength: 64 },
+  },
 ];
 
 /** What zod cannot say of a check written by hand. */

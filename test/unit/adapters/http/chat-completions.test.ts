@@ -112,7 +112,7 @@ describe('a whole answer', () => {
         },
         stop: ['x', 'y'],
         priority: 'high',
-        tenant: 'team-a',
+        tenant: 'default',
         deadlineMs: 1500,
       },
     ]);

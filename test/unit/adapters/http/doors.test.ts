@@ -55,6 +55,18 @@ describe('a key of a tenant', () => {
   });
 });
 
+test('without any keys a tenant is believed only where names are trusted', async () => {
+  const headers = { 'x-daisychain-tenant': 'made-up' };
+  front = buildTestFront();
+  expect((await ask(headers)).statusCode).toBe(200);
+  expect(front.service.requests).toMatchObject([{ tenant: 'default' }]);
+  await front.app.close();
+  const access = { clients: new KeyRing([], FREE_GRANT), operators: new KeyRing([]) };
+  front = buildTestFront({}, { access });
+  expect((await ask(headers)).statusCode).toBe(200);
+  expect(front.service.requests).toMatchObject([{ tenant: 'made-up' }]);
+});
+
 test('without any keys only this machine acts on the swarm', async () => {
   front = buildTestFront({}, { control: new FakeSwarmControl() });
   const act = async (remoteAddress: string) =>

@@ -5,8 +5,11 @@ import { FREE_GRANT } from '../../../support/access-keys.ts';
 const LIMITS = { maxConcurrency: 2, requestsPerMinute: undefined, tokensPerMinute: 1_000 };
 const BOUND = { ...FREE_GRANT, tenant: 'acme', maxPriority: 'normal', limits: LIMITS } as const;
 
-it('lets a request without a key name its tenant and priority', () => {
-  expect(boundedJob({ priority: 'high', tenant: 'x' }, undefined, 'tenant')).toEqual({ priority: 'high', tenant: 'x' });
+it('takes no tenant from a request without a key, which may name its priority', () => {
+  expect(boundedJob({ priority: 'high', tenant: 'x' }, undefined, 'tenant')).toEqual({
+    priority: 'high',
+    tenant: 'default',
+  });
   expect(boundedJob({ priority: 'low', tenant: undefined }, undefined, 'tenant')).toEqual({
     priority: 'low',
     tenant: 'default',
