@@ -1,0 +1,81 @@
+/**
+ * Does the running service show what the simulation of `npm run bench:trace` promises? The beginning of the
+ * recorded trace is replayed over HTTP against `daisychain serve` in front of the scenario's servers, emulated
+ * over real gRPC at twenty times their speed; and, for the same requests, in the simulator. Prints a Markdown
+ * table, in seconds of the servers' own time, without the first tenth of the requests.
+ *
+ *   npm run trace:live -- [minutes] [speed-up] [slope]
+ *
+ * @param slope of the emulated servers: 1 runs the steps of sessions one after another, 0 at the same time
+ */
+import { runContestant } from '../src/simulation/run-contestant.ts';
+import { type SimulationSummary, summarize } from '../src/simulation/statistics.ts';
+import { traceJobs } from '../src/simulation/workloads.ts';
+import { readLiveScenario, requestsOf, withLiveDispatcher } from './emulation/live-scenario.ts';
+import { type ReplayedResponse, replay } from './emulation/request-replay.ts';
+import { readAzureTrace } from './experiments/azure-trace.ts';
+
+const MINUTES = Number(process.argv[2] ?? 20);
+const SPEED_UP = Number(process.argv[3] ?? 20);
+const SLOPE = Number(process.argv[4] ?? 1);
+/** As in the scenario: the trace is slowed down to 0.2 requests a second. */
+const TIME_SCALE = 12.8334;
+const WARM_UP_SHARE = 0.1;
+const CHUNK_TOKENS = 256;
+
+const CONTESTANTS = [
+  { cache: 'slots', order: 'fifo' },
+  { cache: 'tokens', order: 'fifo' },
+  { cache: 'tokens', order: 'shortest' },
+] as const;
+
+const scenario = await readLiveScenario(SPEED_UP, SLOPE);
+const trace = readAzureTrace(8_819).filter(
+  ({ arrivalSeconds }, _, [first]) => (arrivalSeconds - first!.arrivalSeconds) * TIME_SCALE < 60 * MINUTES,
+);
+const jobs = traceJobs(trace, TIME_SCALE);
+console.log(`${jobs.count} requests, ${SPEED_UP} times as fast, slope ${SLOPE}\n`);
+console.log('| | mean | p50 | p95 | p99 | worst stretch | simulated mean | p50 | p95 | p99 | worst stretch |');
+console.log('|---|---|---|---|---|---|---|---|---|---|---|');
+for (const { cache, order } of CONTESTANTS) {
+  const simulated = runContestant(
+    { ...scenario.contest, jobs },
+    {
+      name: '',
+      placement: 'gbp-cr',
+      objective: 'lower',
+      reservedSlots: undefined,
+      planTokens: undefined,
+      policy: 'jffc',
+      cache,
+      maxComputeLoad: undefined,
+      scheduling: { order },
+      serviceModel: 'shared-compute',
+      prefillChunkTokens: CHUNK_TOKENS,
+    },
+  );
+  // The plan stays the one that the simulator has: what is compared is cache and order.
+  const config = { scheduling: { cache, order }, planner: { drift_threshold: 10, min_gain: 10 } };
+  const responses = await withLiveDispatcher(scenario, config, ({ url }) => replay(url, requestsOf(jobs, SPEED_UP)));
+  const live = summarize(recordsOf(responses), WARM_UP_SHARE);
+  console.log(
+    `| \`${cache}\`, \`${order}\` | ${figures(live)} | ${simulated.kind === 'simulated' ? figures(simulated.summary) : ''} |`,
+  );
+}
+
+/** In the servers' own time. */
+function recordsOf(responses: readonly ReplayedResponse[]) {
+  const start = responses.map(({ waitingSeconds }, i) => jobs.arrivalSeconds[i]! + SPEED_UP * waitingSeconds);
+  const end = responses.map(({ responseSeconds }, i) => jobs.arrivalSeconds[i]! + SPEED_UP * responseSeconds);
+  return {
+    arrivalSeconds: jobs.arrivalSeconds,
+    startSeconds: Float64Array.from(start),
+    endSeconds: Float64Array.from(end),
+  };
+}
+
+function figures({ response, worstStretch }: SimulationSummary): string {
+  return [response.mean, response.p50, response.p95, response.p99, worstStretch]
+    .map((value) => value.toFixed(1))
+    .join(' | ');
+}
