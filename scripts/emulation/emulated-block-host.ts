@@ -12,8 +12,16 @@ export interface EmulatedBlockHostOptions {
   readonly weightsDigest: string;
   /** Of the emulated server, already divided by the speed of the emulation. */
   readonly speeds: SharedServerSpeeds;
-  /** When the latest token of a request left the last hop, ms, by request; shared by all servers. */
+  readonly journeys: Journeys;
+}
+
+/** What all servers of an emulation share. */
+export interface Journeys {
+  /** When the latest token of a request should have left the last hop, ms, by request. */
   readonly departures: Map<number, number>;
+  /** Steps so far, and how late they left, ms: what the machine adds to the emulation. */
+  steps: number;
+  lateMs: number;
 }
 
 /** No more than this is made up for, ms: a longer delay is one of the service. */
@@ -36,7 +44,7 @@ export class EmulatedBlockHost implements BlockHost {
   readonly cacheBytesPerTokenPerBlock: number;
   readonly weightsDigest: string;
   readonly #speeds: SharedServerSpeeds;
-  readonly #departures: Map<number, number>;
+  readonly #journeys: Journeys;
   #hosted: Span | undefined;
   #cacheBytes = 0;
   #usedBytes = 0;
@@ -45,7 +53,7 @@ export class EmulatedBlockHost implements BlockHost {
   #freeMs = 0;
 
   constructor(options: EmulatedBlockHostOptions) {
-    const { shape, hiddenSize, cacheBytesPerTokenPerBlock, weightsDigest, speeds, departures } = options;
+    const { shape, hiddenSize, cacheBytesPerTokenPerBlock, weightsDigest, speeds, journeys } = options;
     this.modelId = shape.id;
     this.blockCount = shape.blockCount;
     this.blockBytes = shape.blockBytes;
@@ -53,7 +61,7 @@ export class EmulatedBlockHost implements BlockHost {
     this.cacheBytesPerTokenPerBlock = cacheBytesPerTokenPerBlock;
     this.weightsDigest = weightsDigest;
     this.#speeds = speeds;
-    this.#departures = departures;
+    this.#journeys = journeys;
   }
 
   hosted(): Span | undefined {
@@ -90,7 +98,7 @@ export class EmulatedBlockHost implements BlockHost {
         const nowMs = performance.now();
         const isPrompt = tokens > 1;
         request ??= isFirst ? requestOf(hidden, this.hiddenSize) : (hidden[0] ?? 0);
-        const sentMs = isFirst ? (isPrompt ? doneMs : this.#departures.get(request)) : departureOf(hidden);
+        const sentMs = isFirst ? (isPrompt ? doneMs : this.#journeys.departures.get(request)) : departureOf(hidden);
         const travelMs = 1000 * oneWaySeconds(this.#speeds, tokens, 0);
         const arrivedMs = Math.max(nowMs - MAX_LAG_MS, (sentMs ?? nowMs) + (isFirst && isPrompt ? 0 : travelMs));
         const stepMs = 1000 * stepSeconds(this.#speeds, blocks.blockCount, tokens, isPrompt);
@@ -99,7 +107,9 @@ export class EmulatedBlockHost implements BlockHost {
         doneMs = beginMs + stepMs;
         const leaveMs = doneMs + travelMs;
         await wait(leaveMs - nowMs);
-        if (isLast) this.#departures.set(request, leaveMs);
+        this.#journeys.steps += 1;
+        this.#journeys.lateMs += performance.now() - leaveMs;
+        if (isLast) this.#journeys.departures.set(request, leaveMs);
         const answer = new Float32Array(returnTokens * this.hiddenSize);
         for (let row = 0; row < answer.length; row += this.hiddenSize) writeRow(answer, row, request, leaveMs);
         return { hidden: answer, computeSeconds: stepMs / 1000 };
@@ -109,7 +119,7 @@ export class EmulatedBlockHost implements BlockHost {
         isClosed = true;
         this.#usedBytes -= bytes;
         this.#sessions -= 1;
-        if (isLast && request !== undefined) this.#departures.delete(request);
+        if (isLast && request !== undefined) this.#journeys.departures.delete(request);
       },
     };
   }

@@ -6,7 +6,7 @@ import { SpanHosting } from '../../src/application/server/host-span.ts';
 import { SwarmMembership } from '../../src/application/server/swarm-membership.ts';
 import type { SharedServerSpeeds } from '../../src/domain/planning/service-times.ts';
 import { createRng } from '../../src/domain/shared/rng.ts';
-import { EmulatedBlockHost } from './emulated-block-host.ts';
+import { EmulatedBlockHost, type Journeys } from './emulated-block-host.ts';
 import type { EmulatedModel } from './emulated-model.ts';
 
 /** A server of the swarm file that is emulated. */
@@ -19,6 +19,8 @@ export interface EmulatedServer {
 }
 
 export interface EmulatedSwarm {
+  /** How late answers left on average, seconds of this machine: what it adds to what is emulated. */
+  meanLagSeconds(): number;
   close(): Promise<void>;
 }
 
@@ -33,10 +35,10 @@ export async function startEmulatedSwarm(
   speedUp: number,
 ): Promise<EmulatedSwarm> {
   const started: { readonly membership: SwarmMembership; readonly close: () => Promise<void> }[] = [];
-  const departures = new Map<number, number>();
+  const journeys: Journeys = { departures: new Map(), steps: 0, lateMs: 0 };
   for (const server of servers) {
     const speeds = fasterBy(speedUp, server.speeds);
-    const host = new EmulatedBlockHost({ ...model, speeds, departures });
+    const host = new EmulatedBlockHost({ ...model, speeds, journeys });
     const listen = { host: '127.0.0.1', port: 0 };
     const service = await startBlockService({ host, listen, logger: pino({ enabled: false }) });
     const memoryBytes = Math.floor(server.memoryBytes * model.memoryScale);
@@ -75,6 +77,7 @@ export async function startEmulatedSwarm(
     membership.start();
   }
   return {
+    meanLagSeconds: () => journeys.lateMs / 1000 / Math.max(1, journeys.steps),
     close: async () => {
       await Promise.all(started.map(({ membership }) => membership.leave('the measurement is over')));
       await Promise.all(started.map(({ close }) => close()));

@@ -76,6 +76,11 @@ export class LiveDispatcher {
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
+  /** How late answers left on average, seconds of this machine: what it adds to what is emulated. */
+  meanLagSeconds(): number {
+    return this.#swarm.meanLagSeconds();
+  }
+
   async stop(): Promise<void> {
     await this.#swarm.close();
     if (this.#child.exitCode !== null) return;

@@ -6,6 +6,7 @@ import { GenerateText } from '../../src/application/requests/generate-text.ts';
 import { HistoryBudget } from '../../src/application/requests/history-budget.ts';
 import { JobDescriptions } from '../../src/application/requests/job-descriptions.ts';
 import { RecentRequests } from '../../src/application/requests/recent-requests.ts';
+import { StepLoads } from '../../src/application/requests/step-loads.ts';
 import { runTokenLoop } from '../../src/application/requests/token-loop.ts';
 import { DispatcherError } from '../../src/domain/shared/errors.ts';
 import { createRng, type Rng } from '../../src/domain/shared/rng.ts';
@@ -87,6 +88,7 @@ export class FaultSimulation {
         jobs,
         chains: swarm,
         transport: createLoopbackTransport(this.#hosts, clock),
+        load: new StepLoads(this.#swarm.membership, clock, 0.001),
         telemetry,
         clock,
         newId: () => this.#newId('id'),

@@ -1,4 +1,10 @@
-import type { HopTiming, OpenChainRequest, TransportHop } from '../../application/ports/chain-transport.ts';
+import type {
+  HopTiming,
+  LoadedStep,
+  OpenChainRequest,
+  ServerLoad,
+  TransportHop,
+} from '../../application/ports/chain-transport.ts';
 import type { Clock } from '../../application/ports/clock.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { Deadline } from '../wire/deadline.ts';
@@ -13,6 +19,8 @@ export type LaneStep = Omit<HopStep, 'index' | 'returnTokens'>;
 interface SentStep extends HopStep {
   /** From the lane's own history. */
   readonly isReplay: boolean;
+  /** Until it ended. */
+  load: LoadedStep | undefined;
 }
 
 export interface HopLaneListener {
@@ -56,6 +64,7 @@ export class HopLane {
   readonly #clock: Clock;
   readonly #replay: () => LaneStep | undefined;
   readonly #rowsWanted: (step: LaneStep) => number;
+  readonly #load: ServerLoad | undefined;
   #waiting: LaneStep[] = [];
   #inFlight: SentStep[] = [];
   #nextIndex = 0;
@@ -66,6 +75,7 @@ export class HopLane {
   #steps = 0;
   #roundTripMs = 0;
   #computeSeconds = 0;
+  #aheadSeconds = 0;
 
   constructor(request: OpenChainRequest, hop: TransportHop, parts: HopLaneParts, listener: HopLaneListener) {
     this.#hop = hop;
@@ -77,6 +87,7 @@ export class HopLane {
     this.#owedSinceMs = parts.clock.nowMs();
     this.#hiddenSize = request.hiddenSize;
     this.#stepTimeoutMs = request.stepTimeoutMs;
+    this.#load = request.load;
     this.#listener = listener;
     this.#deadline = new Deadline(() => this.#expire(), parts.clock);
     this.#link = this.#connect(request, parts.connect);
@@ -118,16 +129,19 @@ export class HopLane {
         index: this.#nextIndex,
         returnTokens: isPassedOn ? 0 : this.#rowsWanted(next),
         isReplay: replayed !== undefined,
+        load: this.#load?.sent(this.#hop.serverId, this.#hop.blockCount, next.tokens),
       };
       this.#nextIndex += 1;
       if (this.#inFlight.length === 0) this.#startClock();
       this.#inFlight.push(step);
+      this.#aheadSeconds += step.load?.aheadSeconds ?? 0;
       this.#link.send(step);
     }
   }
 
   /** Hands over the steps that came from the hop before and were not answered, in order, for another hop to take. */
   takeSteps(): LaneStep[] {
+    this.#unload();
     const steps = [...this.#inFlight.filter((step) => !step.isReplay), ...this.#waiting];
     this.#inFlight = [];
     this.#waiting = [];
@@ -140,6 +154,7 @@ export class HopLane {
       steps: this.#steps,
       roundTripSeconds: this.#roundTripMs / 1000,
       computeSeconds: this.#computeSeconds,
+      ...(this.#load !== undefined && { aheadSeconds: this.#aheadSeconds }),
     };
   }
 
@@ -151,8 +166,17 @@ export class HopLane {
   }
 
   close(): void {
+    this.#unload();
     this.#deadline.dispose();
     this.#link.close();
+  }
+
+  /** The server will not answer what it was sent. */
+  #unload(): void {
+    for (const step of this.#inFlight) {
+      step.load?.ended();
+      step.load = undefined;
+    }
   }
 
   /** A link that cannot even be started fails like any other: later, through the listener. */
@@ -196,6 +220,7 @@ export class HopLane {
       return;
     }
     this.#inFlight.shift();
+    step.load?.ended();
     this.#steps += 1;
     this.#roundTripMs += this.#clock.nowMs() - this.#owedSinceMs;
     this.#computeSeconds += computeSeconds;

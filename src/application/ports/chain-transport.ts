@@ -33,6 +33,8 @@ export interface OpenChainRequest {
    * choose by it how steps travel. A request that pipelines calls beyond what it says here may be slower.
    */
   readonly prompt?: { readonly tokens: number; readonly steps: number };
+  /** Told of every step that goes to a server and comes back. */
+  readonly load?: ServerLoad;
   /** Longest wait for one hop's answer to one step (and for its opening), milliseconds. */
   readonly stepTimeoutMs: number;
   /** W3C trace context, which goes to every hop. */
@@ -61,6 +63,19 @@ export interface HistoryMemory {
   /** False: not so many are left. */
   take(bytes: number): boolean;
   give(bytes: number): void;
+}
+
+/** What servers have to do, as those who send them steps know it. */
+export interface ServerLoad {
+  /** A step of so many tokens goes to a server. */
+  sent(serverId: string, blockCount: number, tokens: number): LoadedStep;
+}
+
+export interface LoadedStep {
+  /** Seconds of work for other steps that were sent there before and are not done, >= 0. */
+  readonly aheadSeconds: number;
+  /** It was answered, or will not be. To be called once. */
+  ended(): void;
 }
 
 export interface TransportHop {
@@ -135,6 +150,8 @@ export interface HopTiming {
   readonly roundTripSeconds: number;
   /** Of that, what the server says it computed. */
   readonly computeSeconds: number;
+  /** Work of other sessions that the steps met at the server when they were sent, seconds; absent where no `load` was given. */
+  readonly aheadSeconds?: number;
 }
 
 export const MAX_STEPS_UNDER_WAY = 8;

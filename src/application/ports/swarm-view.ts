@@ -34,6 +34,8 @@ export interface ServerView {
   readonly decodeSecondsPerTokenPerBlock: number;
   /** Measured over declared times, > 0: 2 is twice as slow as it said. Plans reckon with it. */
   readonly pace: number;
+  /** beta, [0, 1]: the share of a step that other sessions' steps wait for; as measured, before that as declared. */
+  readonly concurrencySlope: number;
   readonly heartbeatAgeSeconds: number;
   readonly dtype: string;
   readonly labels: Readonly<Record<string, string>>;

@@ -17,8 +17,8 @@ export interface ServedHop {
   readonly steps: number;
   /** Round trips of those steps together. */
   readonly roundTripSeconds: number;
-  /** Other requests that were on the server, divided by the hops of the chain: how many of their steps were in the way. */
-  readonly others: number;
+  /** What those steps would have waited for others' together, were they worked on one after another. */
+  readonly aheadSeconds: number;
 }
 
 /** What running a request needs to know of the swarm. */

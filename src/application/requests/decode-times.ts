@@ -16,8 +16,8 @@ export class DecodeTimes {
     this.#before = session.hopTimings();
   }
 
-  /** The steps since. Empty where hops were replaced meanwhile. @param concurrency requests on a server now, this one included */
-  hops(chain: Chain, concurrency: (serverId: string) => number): readonly ServedHop[] {
+  /** The steps since. Empty where hops were replaced meanwhile. */
+  hops(chain: Chain): readonly ServedHop[] {
     const after = this.#session.hopTimings();
     if (after.length !== this.#before.length || after.length !== chain.hops.length) return [];
     return chain.hops.flatMap(({ serverId, blockCount }, index): ServedHop[] => {
@@ -30,7 +30,7 @@ export class DecodeTimes {
           blockCount,
           steps: to.steps - from.steps,
           roundTripSeconds: to.roundTripSeconds - from.roundTripSeconds,
-          others: Math.max(0, concurrency(serverId) - 1) / chain.hops.length,
+          aheadSeconds: (to.aheadSeconds ?? 0) - (from.aheadSeconds ?? 0),
         },
       ];
     });

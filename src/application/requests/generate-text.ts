@@ -1,5 +1,5 @@
 import { DispatcherError } from '../../domain/shared/errors.ts';
-import { type ChainTransport, MAX_STEPS_UNDER_WAY } from '../ports/chain-transport.ts';
+import { type ChainTransport, MAX_STEPS_UNDER_WAY, type ServerLoad } from '../ports/chain-transport.ts';
 import type { Clock } from '../ports/clock.ts';
 import type {
   AdmittedJob,
@@ -38,6 +38,7 @@ export interface GenerateTextDependencies {
   readonly jobs: JobDescriptions;
   readonly chains: ChainAccess;
   readonly transport: ChainTransport;
+  readonly load: ServerLoad;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   /** Unguessable ids for jobs and sessions. */

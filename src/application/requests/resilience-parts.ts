@@ -1,4 +1,4 @@
-import type { ChainTransport, HistoryMemory } from '../ports/chain-transport.ts';
+import type { ChainTransport, HistoryMemory, ServerLoad } from '../ports/chain-transport.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LanguageModel } from '../ports/language-model.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
@@ -25,6 +25,7 @@ export interface ResilientChainDependencies {
   readonly dispatcher: JobDispatcher;
   readonly chains: ChainAccess;
   readonly transport: ChainTransport;
+  readonly load: ServerLoad;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly newId: () => string;

@@ -96,7 +96,7 @@ export class ResilientChain {
   }
 
   #openSession(chain: Chain): Promise<ChainSession> {
-    const { model, transport, chains, newId } = this.#deps;
+    const { model, transport, chains, load, newId } = this.#deps;
     const { stepTimeoutMs, prefillChunkTokens, recovery } = this.#options;
     return transport.open(
       {
@@ -110,6 +110,7 @@ export class ResilientChain {
           tokens: this.#use.promptTokens,
           steps: Math.ceil(this.#use.promptTokens / prefillChunkTokens),
         },
+        load,
         stepTimeoutMs,
         ...this.#use.record.story?.traceContext,
         recovery: {

@@ -75,15 +75,9 @@ export class RunningRequest {
   }
 
   #served(promptTokens: number, completionTokens: number): void {
-    const { chains, running } = this.#deps;
-    const concurrency = (serverId: string): number => {
-      let requests = 0;
-      for (const request of running) if (request.runsOn(serverId)) requests += 1;
-      return requests;
-    };
     const isOriginal = this.#running?.isOriginal === true;
-    const hops = isOriginal ? (this.#decode?.hops(this.#ticket.chain, concurrency) ?? []) : [];
-    chains.reportRequest({ promptTokens, completionTokens, hops });
+    const hops = isOriginal ? (this.#decode?.hops(this.#ticket.chain) ?? []) : [];
+    this.#deps.chains.reportRequest({ promptTokens, completionTokens, hops });
   }
 
   /** Ends the request for a failure and returns what its client is told. */

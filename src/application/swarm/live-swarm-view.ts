@@ -48,6 +48,7 @@ export class LiveSwarmView implements SwarmView {
       prefillSecondsPerTokenPerBlock: member.speeds.prefillSecondsPerTokenPerBlock,
       decodeSecondsPerTokenPerBlock: member.speeds.decodeSecondsPerTokenPerBlock,
       pace: member.pace,
+      concurrencySlope: member.measuredSlope ?? member.speeds.concurrencySlope,
       heartbeatAgeSeconds: (nowMs - member.lastSeenMs) / 1000,
       dtype: member.dtype,
       labels: Object.fromEntries(member.labels),

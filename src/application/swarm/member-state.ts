@@ -38,7 +38,7 @@ export function plannableServer(
 
 /** Its speeds as they are measured, for predictions. */
 export function predictableSpeeds(
-  { speeds, pace }: Pick<Member, 'speeds' | 'pace'>,
+  { speeds, pace, measuredSlope }: Pick<Member, 'speeds' | 'pace' | 'measuredSlope'>,
   { overheadSeconds }: Pick<ServiceTimeTerms, 'overheadSeconds'>,
 ): SharedServerSpeeds {
   const { bandwidthBytesPerSecond } = speeds;
@@ -49,25 +49,15 @@ export function predictableSpeeds(
     prefillSecondsPerTokenPerBlock: pace * speeds.prefillSecondsPerTokenPerBlock,
     decodeSecondsPerTokenPerBlock: pace * speeds.decodeSecondsPerTokenPerBlock,
     bandwidthBytesPerSecond: bandwidthBytesPerSecond && bandwidthBytesPerSecond / pace,
-    concurrencySlope: speeds.concurrencySlope,
+    concurrencySlope: measuredSlope ?? speeds.concurrencySlope,
   };
 }
 
-/**
- * Seconds that `steps` generated tokens of one request spend at a member, by what it declares of itself.
- * @param others sessions whose steps are in its way, on average >= 0
- */
-export function expectedDecodeSeconds(
-  member: Pick<Member, 'speeds'>,
-  terms: ServiceTimeTerms,
-  blocks: number,
-  steps: number,
-  others: number,
-): number {
+/** Seconds that a generated token spends at a member that does nothing else, by what it declares of itself. */
+export function expectedDecodeSeconds(member: Pick<Member, 'speeds'>, terms: ServiceTimeTerms, blocks: number): number {
   const speeds = { ...member.speeds, overheadSeconds: terms.overheadSeconds };
   const travel = 2 * oneWaySeconds(speeds, 1, terms.hiddenBytesPerToken);
-  const compute = stepSeconds(speeds, blocks, 1, false);
-  return steps * (travel + compute * (1 + speeds.concurrencySlope * others));
+  return travel + stepSeconds(speeds, blocks, 1, false);
 }
 
 /** Why a member does not serve, in words for operators; undefined when it does. */

@@ -5,7 +5,7 @@ import type { PlacedSpan } from '../../domain/model/placement.ts';
 import { composeLiveChains, type LiveChains } from '../../domain/planning/live-chains.ts';
 import { usefulJobs } from '../../domain/planning/useful-jobs.ts';
 import type { DispatchPlan } from '../../domain/scheduling/cache-table.ts';
-import { plannableServer, type ServiceTimeTerms } from './member-state.ts';
+import { predictableSpeeds, plannableServer, type ServiceTimeTerms } from './member-state.ts';
 
 /** How much the newest request weighs in the mean of a chain's measured service time. */
 const NEWEST_WEIGHT = 0.2;
@@ -36,9 +36,9 @@ export class ServingChains {
     this.#chains = live.chains;
     const ids = new Set(live.chains.map((chain) => chain.id));
     for (const id of this.#measured.keys()) if (!ids.has(id)) this.#measured.delete(id);
-    const { maxComputeLoad, workload, overheadSeconds } = terms;
+    const { maxComputeLoad, workload } = terms;
     if (maxComputeLoad === undefined) return live;
-    const speeds = new Map(serving.map((member) => [member.serverId, { ...member.speeds, overheadSeconds }]));
+    const speeds = new Map(serving.map((member) => [member.serverId, predictableSpeeds(member, terms)]));
     const speedsOf = speeds.get.bind(speeds);
     const jobLimits = live.chains.map((chain) => usefulJobs(chain, speedsOf, workload, maxComputeLoad));
     return { ...live, jobLimits };

@@ -10,6 +10,7 @@ import { JobDispatcher } from '../../application/requests/job-dispatcher.ts';
 import { LeaseChain } from '../../application/requests/lease-chain.ts';
 import { Leases } from '../../application/requests/leases.ts';
 import { RecentRequests } from '../../application/requests/recent-requests.ts';
+import { StepLoads } from '../../application/requests/step-loads.ts';
 import { ContributionLedger } from '../../application/swarm/contribution-ledger.ts';
 import { LiveSwarmControl } from '../../application/swarm/live-swarm-control.ts';
 import { LiveSwarmView } from '../../application/swarm/live-swarm-view.ts';
@@ -141,6 +142,7 @@ export async function startDispatcher(
       jobs,
       chains: swarm,
       transport,
+      load: new StepLoads(membership, clock, config.planner.overhead_seconds),
       telemetry,
       clock,
       newId: newRandomId,

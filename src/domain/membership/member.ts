@@ -79,6 +79,8 @@ export interface Member extends Registration {
   readonly isDraining: boolean;
   /** Measured over declared times, > 0: 1 as declared, 2 twice as slow. What plans reckon with. */
   readonly pace: number;
+  /** beta as measured, [0, 1]; undefined: what it declares holds. */
+  readonly measuredSlope: number | undefined;
   readonly cacheBytesFree: number | undefined;
   readonly sessions: number;
 }

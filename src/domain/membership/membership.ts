@@ -110,6 +110,7 @@ export class Membership {
       // A server that was restarted since holds nothing, and is as good as new.
       isDraining: past?.isDraining === true && hosted !== undefined,
       pace: 1,
+      measuredSlope: undefined,
       cacheBytesFree: undefined,
       sessions: 0,
     };
@@ -135,10 +136,13 @@ export class Membership {
     return this.exclude(serverId, reason, nowMs).filter((effect) => effect.kind === 'excluded');
   }
 
-  /** Measured over declared times of a server, > 0. Nothing comes of it until plans and chains are looked at again. */
-  setPace(serverId: string, pace: number): void {
+  /**
+   * How fast a server is against what it declared, > 0, and how much its steps wait for each other, [0, 1],
+   * as measured. Nothing comes of it until plans and chains are looked at again.
+   */
+  setMeasured(serverId: string, { pace, slope }: { readonly pace: number; readonly slope: number | undefined }): void {
     const member = this.#members.get(serverId);
-    if (member !== undefined) this.#members.set(serverId, { ...member, pace });
+    if (member !== undefined) this.#members.set(serverId, { ...member, pace, measuredSlope: slope });
   }
 
   heartbeat(

@@ -31,6 +31,7 @@ export function toServersDocument(servers: readonly ServerView[]): ServersDocume
       prefill_seconds_per_token_per_block: server.prefillSecondsPerTokenPerBlock,
       decode_seconds_per_token_per_block: server.decodeSecondsPerTokenPerBlock,
       pace: server.pace,
+      concurrency_slope: server.concurrencySlope,
       heartbeat_age_seconds: server.heartbeatAgeSeconds,
       dtype: server.dtype,
       labels: { ...server.labels },

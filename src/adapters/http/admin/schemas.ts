@@ -31,6 +31,9 @@ const server = z.object({
   prefill_seconds_per_token_per_block: seconds,
   decode_seconds_per_token_per_block: seconds,
   pace: z.number().describe('Measured over declared times: 2 is twice as slow as it said. Plans reckon with it.'),
+  concurrency_slope: z
+    .number()
+    .describe('Share of a step that steps of other sessions wait for, as measured; before that as declared.'),
   heartbeat_age_seconds: z.number(),
   dtype: z.string(),
   labels: z.record(z.string(), z.string()),

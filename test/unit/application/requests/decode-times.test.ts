@@ -12,21 +12,22 @@ const CHAIN = {
   ],
 };
 
-const timing = (serverId: string, steps: number, roundTripSeconds: number): HopTiming => ({
+const timing = (serverId: string, steps: number, roundTripSeconds: number, aheadSeconds = 0): HopTiming => ({
   serverId,
   steps,
   roundTripSeconds,
   computeSeconds: 0,
+  aheadSeconds,
 });
 
 describe('the times of generated tokens', () => {
-  it('leave out what the prompt took, and share the other requests of a server among the hops', () => {
-    let timings = [timing('a', 3, 9), timing('b', 3, 6)];
+  it('leave out what the prompt took, also of what it met at the servers', () => {
+    let timings = [timing('a', 3, 9, 5), timing('b', 3, 6)];
     const times = new DecodeTimes({ hopTimings: () => timings });
-    timings = [timing('a', 13, 10), timing('b', 13, 8)];
-    expect(times.hops(CHAIN, (serverId) => (serverId === 'a' ? 5 : 1))).toEqual([
-      { serverId: 'a', blockCount: 4, steps: 10, roundTripSeconds: 1, others: 2 },
-      { serverId: 'b', blockCount: 2, steps: 10, roundTripSeconds: 2, others: 0 },
+    timings = [timing('a', 13, 10, 5.5), timing('b', 13, 8)];
+    expect(times.hops(CHAIN)).toEqual([
+      { serverId: 'a', blockCount: 4, steps: 10, roundTripSeconds: 1, aheadSeconds: 0.5 },
+      { serverId: 'b', blockCount: 2, steps: 10, roundTripSeconds: 2, aheadSeconds: 0 },
     ]);
   });
 
@@ -34,8 +35,8 @@ describe('the times of generated tokens', () => {
     let timings = [timing('a', 3, 9), timing('b', 3, 6)];
     const times = new DecodeTimes({ hopTimings: () => timings });
     timings = [timing('a', 13, 10), timing('c', 2, 1)];
-    expect(times.hops(CHAIN, () => 1).map((hop) => hop.serverId)).toEqual(['a']);
+    expect(times.hops(CHAIN).map((hop) => hop.serverId)).toEqual(['a']);
     timings = [timing('a', 13, 10)];
-    expect(times.hops(CHAIN, () => 1)).toEqual([]);
+    expect(times.hops(CHAIN)).toEqual([]);
   });
 });

@@ -117,6 +117,7 @@ describe('generating text', () => {
         }),
         chains,
         transport,
+        load: { sent: () => ({ aheadSeconds: 0, ended: () => undefined }) },
         telemetry,
         clock,
         newId: () => `id${ids++}`,

@@ -56,7 +56,9 @@ describe('a server that is slower than it declared', () => {
   const slow = (serverId: string, factor: number) => ({
     promptTokens: 100,
     completionTokens: 51,
-    hops: [{ serverId, blockCount: 10, steps: 50, roundTripSeconds: factor * 50 * (0.003 + 10 * 0.0011), others: 0 }],
+    hops: [
+      { serverId, blockCount: 10, steps: 50, roundTripSeconds: factor * 50 * (0.003 + 10 * 0.0011), aheadSeconds: 0 },
+    ],
   });
 
   it('is reckoned with as it is: its chains go behind faster ones, and it is forgiven when nobody uses it', () => {
@@ -82,7 +84,7 @@ describe('a server that is slower than it declared', () => {
     fake.clock.advance(1_000);
     const [hop] = slow('a', 1).hops;
     if (hop === undefined) throw new Error('one hop');
-    const crowded = { ...hop, others: 3, roundTripSeconds: 50 * (0.003 + 10 * 0.0011 * 4) };
+    const crowded = { ...hop, aheadSeconds: 50 * 10 * 0.0011 * 3, roundTripSeconds: 50 * (0.003 + 10 * 0.0011 * 4) };
     for (let i = 0; i < 20; i += 1)
       fake.swarm.reportRequest({ promptTokens: 1, completionTokens: 51, hops: [crowded] });
     for (let i = 0; i < 20; i += 1)
