@@ -38,7 +38,7 @@ export function plannableServer(
 
 /** Its speeds as they are measured, for predictions. */
 export function predictableSpeeds(
-  { speeds, pace, measuredSlope }: Pick<Member, 'speeds' | 'pace' | 'measuredSlope'>,
+  { speeds, pace, measuredSlope }: Pick<Member, 'speeds' | 'pace'> & Partial<Pick<Member, 'measuredSlope'>>,
   { overheadSeconds }: Pick<ServiceTimeTerms, 'overheadSeconds'>,
 ): SharedServerSpeeds {
   const { bandwidthBytesPerSecond } = speeds;

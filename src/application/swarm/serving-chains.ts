@@ -5,7 +5,7 @@ import type { PlacedSpan } from '../../domain/model/placement.ts';
 import { composeLiveChains, type LiveChains } from '../../domain/planning/live-chains.ts';
 import { usefulJobs } from '../../domain/planning/useful-jobs.ts';
 import type { DispatchPlan } from '../../domain/scheduling/cache-table.ts';
-import { predictableSpeeds, plannableServer, type ServiceTimeTerms } from './member-state.ts';
+import { plannableServer, predictableSpeeds, type ServiceTimeTerms } from './member-state.ts';
 
 /** How much the newest request weighs in the mean of a chain's measured service time. */
 const NEWEST_WEIGHT = 0.2;

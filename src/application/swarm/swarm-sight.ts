@@ -60,7 +60,7 @@ export function seeSwarm(input: SightInput): SwarmSight {
 
 /** What predictions for these servers are made from. */
 export function predictionTerms(
-  members: readonly Pick<Member, 'serverId' | 'speeds' | 'pace'>[],
+  members: readonly (Pick<Member, 'serverId' | 'speeds' | 'pace'> & Partial<Pick<Member, 'measuredSlope'>>)[],
   terms: ServiceTimeTerms,
   { serviceModel, prefillChunkTokens }: Pick<SwarmOptions, 'serviceModel' | 'prefillChunkTokens'>,
 ): PredictionTerms {

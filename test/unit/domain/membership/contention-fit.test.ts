@@ -17,15 +17,15 @@ describe('the fit of pace and contention', () => {
     { pace: 1, slope: 0 },
     { pace: 2.5, slope: 0.4 },
     { pace: 0.5, slope: 0.7 },
-  ])('tells a server of pace $pace and slope $slope from requests that met others and requests that did not', ({
-    pace,
-    slope,
-  }) => {
-    const fit = new ContentionFit({ slope: 1 });
-    measure(fit, pace, slope, 200, (i) => (i % 4) * 1.5);
-    expect(fit.pace).toBeCloseTo(pace, 1);
-    expect(Math.abs(fit.slope - slope)).toBeLessThan(0.1);
-  });
+  ])(
+    'tells a server of pace $pace and slope $slope from requests that met others and requests that did not',
+    ({ pace, slope }) => {
+      const fit = new ContentionFit({ slope: 1 });
+      measure(fit, pace, slope, 200, (i) => (i % 4) * 1.5);
+      expect(fit.pace).toBeCloseTo(pace, 1);
+      expect(Math.abs(fit.slope - slope)).toBeLessThan(0.1);
+    },
+  );
 
   it('leaves the slope as declared while no request met another', () => {
     const fit = new ContentionFit({ slope: 0.8 });
