@@ -1,12 +1,13 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { createOnnxSession, floatTensor, type TensorMap } from '../language-model/runtime/onnx-session.ts';
 import type { ModelConfig } from '../language-model/weights/model-config.ts';
 import type { ModelWeights } from '../language-model/weights/model-weights.ts';
 import { computeRotaryTable } from '../language-model/weights/rotary-table.ts';
-import { BLOCK_TENSORS, type BlockTensor, blockTensor } from '../language-model/weights/tensor-names.ts';
-import { type BlockGraphs, buildBlockGraphs, OUTPUT_TENSORS, PROJECTION_TENSORS } from './block-graph.ts';
-import { freeMemory, SpanCache } from './span-cache.ts';
+import { buildAttentionGraph } from './block-graph.ts';
+import { BlockReader, type LoadedBlock } from './block-reader.ts';
+import { SpanCache } from './span-cache.ts';
 
 /** The next tokens of one session. */
 export interface EngineStep {
@@ -15,9 +16,6 @@ export interface EngineStep {
   readonly hidden: Float32Array;
   readonly tokens: number;
 }
-
-type Parameters = Readonly<Record<BlockTensor, Tensor>>;
-type Sessions = Readonly<Record<keyof BlockGraphs, InferenceSession>>;
 
 /** A step on its way through the blocks. */
 interface Row {
@@ -29,23 +27,20 @@ interface Row {
 /** Computes blocks in this thread. Knows nothing of budgets: its caller keeps them. */
 export class BlockEngine {
   readonly #weights: ModelWeights;
-  readonly #sessions: Sessions;
-  readonly #parameters = new Map<number, Parameters>();
+  readonly #reader: BlockReader;
+  readonly #attention: InferenceSession;
+  readonly #blocks = new Map<number, LoadedBlock>();
   #rotary: { readonly positions: number; readonly feeds: TensorMap } = { positions: 0, feeds: {} };
 
-  private constructor(weights: ModelWeights, sessions: Sessions) {
+  private constructor(weights: ModelWeights, reader: BlockReader, attention: InferenceSession) {
     this.#weights = weights;
-    this.#sessions = sessions;
+    this.#reader = reader;
+    this.#attention = attention;
   }
 
-  static async create(weights: ModelWeights, threads: number): Promise<BlockEngine> {
-    const graphs = buildBlockGraphs(weights.config);
-    return new BlockEngine(weights, {
-      whole: await createOnnxSession(graphs.whole, threads),
-      projection: await createOnnxSession(graphs.projection, threads),
-      attention: await createOnnxSession(graphs.attention, threads),
-      output: await createOnnxSession(graphs.output, threads),
-    });
+  static async create(weights: ModelWeights, dtype: WeightsDtype, threads: number): Promise<BlockEngine> {
+    const reader = await BlockReader.create(weights, dtype, threads);
+    return new BlockEngine(weights, reader, await createOnnxSession(buildAttentionGraph(weights.config), threads));
   }
 
   get config(): ModelConfig {
@@ -54,18 +49,13 @@ export class BlockEngine {
 
   /** @throws DispatcherError DSP_BAD_WEIGHTS */
   async loadBlock(block: number): Promise<void> {
-    if (this.#parameters.has(block)) return;
-    const parameters: Partial<Record<BlockTensor, Tensor>> = {};
-    for (const tensor of BLOCK_TENSORS) {
-      const { name, shape } = blockTensor(this.config, block, tensor);
-      parameters[tensor] = floatTensor(await this.#weights.read(name, shape), shape);
-    }
-    this.#parameters.set(block, parameters as Parameters);
+    if (!this.#blocks.has(block)) this.#blocks.set(block, await this.#reader.read(block));
   }
 
-  unloadBlock(block: number): void {
-    for (const tensor of Object.values(this.#parameters.get(block) ?? {})) freeMemory(tensor.data as Float32Array);
-    this.#parameters.delete(block);
+  async unloadBlock(block: number): Promise<void> {
+    const loaded = this.#blocks.get(block);
+    this.#blocks.delete(block);
+    if (loaded !== undefined) await this.#reader.free(loaded);
   }
 
   /** Empty cache of `tokens` tokens in each block. */
@@ -90,46 +80,36 @@ export class BlockEngine {
     const end = Math.max(...steps.map(({ cache }) => cache.endBlock));
     for (let block = first; block < end; block += 1) {
       const passing = rows.filter(({ step }) => step.cache.has(block));
-      const [only] = passing;
-      if (passing.length > 1) await this.#runTogether(block, passing);
-      else if (only !== undefined) await this.#runAlone(block, only);
+      if (passing.length > 0) await this.#runBlock(block, passing);
     }
     for (const { cache, tokens } of steps) cache.advance(tokens);
     return rows.map(({ current }) => current);
   }
 
   async close(): Promise<void> {
-    this.#parameters.clear();
-    for (const session of Object.values(this.#sessions)) await session.release();
+    for (const block of [...this.#blocks.keys()]) await this.unloadBlock(block);
+    await this.#reader.close();
+    await this.#attention.release();
     await this.#weights.close();
   }
 
-  async #runAlone(block: number, row: Row): Promise<void> {
-    const { cache, tokens } = row.step;
-    const hidden = this.#rowsTensor(row.current, tokens);
-    const feeds = { ...this.#parametersOf(block), ...cache.cacheFeeds(block), ...row.positions, hidden };
-    const output = await this.#sessions.whole.run(feeds);
-    cache.write(block, values(output, 'newKeys'), values(output, 'newValues'), tokens);
-    row.current = values(output, 'result');
-  }
-
-  async #runTogether(block: number, rows: readonly Row[]): Promise<void> {
-    const parameters = this.#parametersOf(block);
+  async #runBlock(block: number, rows: readonly Row[]): Promise<void> {
+    const loaded = this.#blocks.get(block);
+    invariant(loaded !== undefined, 'the blocks of an open session stay loaded');
+    const { projection, output } = loaded;
     const tokens = rows.reduce((sum, { step }) => sum + step.tokens, 0);
-    const hidden = this.#rowsTensor(concatenate(rows.map(({ current }) => current)), tokens);
-    const projected = await this.#sessions.projection.run({ ...pick(parameters, PROJECTION_TENSORS), hidden });
+    const hidden = rowsTensor(concatenate(rows.map(({ current }) => current)), tokens);
+    const projected = await projection.session.run({ ...projection.parameters, hidden });
     const attended: Float32Array[] = [];
     let firstRow = 0;
     for (const row of rows) {
       attended.push(await this.#attend(block, row, projected, firstRow));
       firstRow += row.step.tokens;
     }
-    const output = await this.#sessions.output.run({
-      ...pick(parameters, OUTPUT_TENSORS),
-      hidden,
-      attended: this.#rowsTensor(concatenate(attended), tokens),
-    });
-    const result = values(output, 'result');
+    const result = values(
+      await output.session.run({ ...output.parameters, hidden, attended: rowsTensor(concatenate(attended), tokens) }),
+      'result',
+    );
     let at = 0;
     for (const row of rows) {
       row.current = result.subarray(at, at + row.step.tokens * this.config.hiddenSize);
@@ -147,7 +127,7 @@ export class BlockEngine {
       const own = (tensor.data as Float32Array).subarray(firstRow * width, (firstRow + tokens) * width);
       return floatTensor(own, [1, tokens, width]);
     };
-    const output = await this.#sessions.attention.run({
+    const output = await this.#attention.run({
       ...cache.cacheFeeds(block),
       ...row.positions,
       queries: part('queries'),
@@ -156,16 +136,6 @@ export class BlockEngine {
     });
     cache.write(block, values(output, 'newKeys'), values(output, 'newValues'), tokens);
     return values(output, 'attended');
-  }
-
-  #parametersOf(block: number): Parameters {
-    const parameters = this.#parameters.get(block);
-    invariant(parameters !== undefined, 'the blocks of an open session stay loaded');
-    return parameters;
-  }
-
-  #rowsTensor(rows: Float32Array, tokens: number): Tensor {
-    return floatTensor(rows, [1, tokens, rows.length / tokens]);
   }
 
   /** The table covers the longest session so far: for a context of millions it would be larger than the blocks. */
@@ -181,8 +151,8 @@ export class BlockEngine {
   }
 }
 
-function pick(parameters: Parameters, tensors: readonly BlockTensor[]): TensorMap {
-  return Object.fromEntries(tensors.map((tensor) => [tensor, parameters[tensor]]));
+function rowsTensor(rows: Float32Array, tokens: number): Tensor {
+  return floatTensor(rows, [1, tokens, rows.length / tokens]);
 }
 
 function values(output: Readonly<Record<string, Tensor>>, name: string): Float32Array {
@@ -192,6 +162,8 @@ function values(output: Readonly<Record<string, Tensor>>, name: string): Float32
 }
 
 function concatenate(parts: readonly Float32Array[]): Float32Array {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
   const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,73 +1,129 @@
-import type { OnnxGraph, OnnxNode, OnnxValue } from '../language-model/runtime/onnx-graph.ts';
+import type { GraphMatrix } from '../language-model/runtime/graph-matrix.ts';
+import type { OnnxConstant, OnnxGraph, OnnxNode, OnnxValue } from '../language-model/runtime/onnx-graph.ts';
 import type { ModelConfig } from '../language-model/weights/model-config.ts';
-import { BLOCK_TENSORS, type BlockTensor, blockTensorShape } from '../language-model/weights/tensor-names.ts';
 
-/**
- * One transformer block of the Llama architecture.
- *
- * Its parameters are inputs, so a single compiled graph serves every block of a model, a block is loaded by
- * reading its tensors, and nothing is kept twice. Measured with 30 blocks of 576 x 1536 numbers: as fast as
- * constants for single tokens, at half the memory.
- *
- * The cache is an input too, float32[1, keyValueHeads, reserved, headDimension]. The operator returns a whole
- * new cache, which the JavaScript binding would copy out for every token; so only the new rows leave the graph
- * (`newKeys`, `newValues`), and the caller writes them into its cache. 10 times faster at 8,192 reserved tokens.
+/*
+ * One transformer block of the Llama architecture in three parts, so that the tokens of several sessions share the
+ * products with its matrices, which is what a step of few tokens takes its time for, and only attention runs session
+ * by session. Norms are inputs; matrices are inputs or constants, see `GraphMatrix`.
  */
-export interface BlockGraphs {
-  /** The whole block for the tokens of one session: `hidden` and its cache to `result` and the new rows. */
-  readonly whole: OnnxGraph;
-  /** First part for tokens of several sessions: `hidden` to `queries`, `keys` and `values`. */
-  readonly projection: OnnxGraph;
-  /** Second part, session by session: `queries`, `keys`, `values` and the cache to `attended` and the new rows. */
-  readonly attention: OnnxGraph;
-  /** Third part for tokens of several sessions: `hidden` and `attended` to `result`. */
-  readonly output: OnnxGraph;
+
+export const PROJECTION_MATRICES = ['query', 'key', 'value'] as const;
+export const OUTPUT_MATRICES = ['output', 'gate', 'up', 'down'] as const;
+export type BlockMatrix = (typeof PROJECTION_MATRICES)[number] | (typeof OUTPUT_MATRICES)[number];
+
+type Matrices<Name extends BlockMatrix> = Readonly<Record<Name, GraphMatrix>>;
+
+/** First part: `hidden` and `attentionNorm` to `queries`, `keys` and `values`. */
+export function buildProjectionGraph(
+  config: ModelConfig,
+  matrices: Matrices<(typeof PROJECTION_MATRICES)[number]>,
+): OnnxGraph {
+  return {
+    name: 'projection',
+    inputs: [rows('hidden', config.hiddenSize), normInput(config, 'attentionNorm'), ...inputsOf(matrices)],
+    outputs: projected(config),
+    nodes: [
+      norm(config, 'hidden', 'attentionNorm', 'attentionInput'),
+      matrices.query.product('attentionInput', 'queries'),
+      matrices.key.product('attentionInput', 'keys'),
+      matrices.value.product('attentionInput', 'values'),
+    ],
+    constants: constantsOf(matrices),
+  };
 }
 
-/** Parameters of the first and third part; attention has none. */
-export const PROJECTION_TENSORS: readonly BlockTensor[] = ['attentionNorm', 'query', 'key', 'value'];
-export const OUTPUT_TENSORS: readonly BlockTensor[] = ['output', 'feedForwardNorm', 'gate', 'up', 'down'];
-
-export function buildBlockGraphs(config: ModelConfig): BlockGraphs {
-  const queries = config.headCount * config.headDimension;
-  const keys = config.keyValueHeadCount * config.headDimension;
-  const hidden = rows('hidden', config.hiddenSize);
-  const result = rows('result', config.hiddenSize);
-  const attended = rows('attended', queries);
-  const projected = [rows('queries', queries), rows('keys', keys), rows('values', keys)];
-  const newRows = [cache(config, 'newKeys', 'tokens'), cache(config, 'newValues', 'tokens')];
-  const parameters = (tensors: readonly BlockTensor[]): OnnxValue[] =>
-    tensors.map((name) => ({ name, type: 'float32', shape: blockTensorShape(config, name) }));
+/**
+ * Second part, of one session: `queries`, `keys`, `values` and the cache to `attended` and the new rows.
+ *
+ * The cache is an input, float32[1, keyValueHeads, reserved, headDimension]. The operator returns a whole new cache,
+ * which the JavaScript binding would copy out for every token; so only the new rows leave the graph (`newKeys`,
+ * `newValues`), and the caller writes them into its cache. 10 times faster at 8,192 reserved tokens.
+ */
+export function buildAttentionGraph(config: ModelConfig): OnnxGraph {
+  const positions = ['lastPosition', 'endPositionScalar', 'cosines', 'sines'];
+  const newRows = (present: string, output: string): OnnxNode => ({
+    operator: 'Slice',
+    inputs: [present, 'startPosition', 'endPosition', 'tokenAxis'],
+    outputs: [output],
+  });
   return {
-    whole: {
-      name: 'block',
-      inputs: [hidden, ...parameters(BLOCK_TENSORS), ...cacheInputs(config)],
-      outputs: [result, ...newRows],
-      nodes: [...projectionNodes(config), ...attentionNodes(config), ...outputNodes(config)],
-    },
-    projection: {
-      name: 'projection',
-      inputs: [hidden, ...parameters(PROJECTION_TENSORS)],
-      outputs: projected,
-      nodes: projectionNodes(config),
-    },
-    attention: {
-      name: 'attention',
-      inputs: [...projected, ...cacheInputs(config)],
-      outputs: [attended, ...newRows],
-      nodes: attentionNodes(config),
-    },
-    output: {
-      name: 'output',
-      inputs: [hidden, attended, ...parameters(OUTPUT_TENSORS)],
-      outputs: [result],
-      nodes: outputNodes(config),
-    },
+    name: 'attention',
+    inputs: [...projected(config), ...cacheInputs(config)],
+    outputs: [
+      rows('attended', queriesWidth(config)),
+      cache(config, 'newKeys', 'tokens'),
+      cache(config, 'newValues', 'tokens'),
+    ],
+    nodes: [
+      {
+        operator: 'GroupQueryAttention',
+        isContributed: true,
+        inputs: ['queries', 'keys', 'values', 'pastKeys', 'pastValues', ...positions],
+        outputs: ['attended', 'presentKeys', 'presentValues'],
+        ints: {
+          num_heads: config.headCount,
+          kv_num_heads: config.keyValueHeadCount,
+          do_rotary: 1,
+          rotary_interleaved: config.rotary.isInterleaved ? 1 : 0,
+        },
+      },
+      newRows('presentKeys', 'newKeys'),
+      newRows('presentValues', 'newValues'),
+    ],
   };
+}
+
+/** Third part: `hidden`, `attended` and `feedForwardNorm` to `result`. */
+export function buildOutputGraph(config: ModelConfig, matrices: Matrices<(typeof OUTPUT_MATRICES)[number]>): OnnxGraph {
+  return {
+    name: 'output',
+    inputs: [
+      rows('hidden', config.hiddenSize),
+      rows('attended', queriesWidth(config)),
+      normInput(config, 'feedForwardNorm'),
+      ...inputsOf(matrices),
+    ],
+    outputs: [rows('result', config.hiddenSize)],
+    nodes: [
+      matrices.output.product('attended', 'attentionOutput'),
+      { operator: 'Add', inputs: ['hidden', 'attentionOutput'], outputs: ['middle'] },
+      norm(config, 'middle', 'feedForwardNorm', 'feedForwardInput'),
+      matrices.gate.product('feedForwardInput', 'gated'),
+      matrices.up.product('feedForwardInput', 'raised'),
+      { operator: 'Sigmoid', inputs: ['gated'], outputs: ['openness'] },
+      { operator: 'Mul', inputs: ['gated', 'openness'], outputs: ['activated'] },
+      { operator: 'Mul', inputs: ['activated', 'raised'], outputs: ['product'] },
+      matrices.down.product('product', 'feedForwardOutput'),
+      { operator: 'Add', inputs: ['middle', 'feedForwardOutput'], outputs: ['result'] },
+    ],
+    constants: constantsOf(matrices),
+  };
+}
+
+function projected(config: ModelConfig): OnnxValue[] {
+  const keys = config.keyValueHeadCount * config.headDimension;
+  return [rows('queries', queriesWidth(config)), rows('keys', keys), rows('values', keys)];
+}
+
+function queriesWidth(config: ModelConfig): number {
+  return config.headCount * config.headDimension;
+}
+
+function inputsOf(matrices: Readonly<Record<string, GraphMatrix>>): OnnxValue[] {
+  return Object.values(matrices).flatMap(({ inputs }) => inputs);
+}
+
+function constantsOf(matrices: Readonly<Record<string, GraphMatrix>>): OnnxConstant[] {
+  return Object.values(matrices).flatMap(({ constants }) => constants);
 }
 
 function rows(name: string, width: number): OnnxValue {
   return { name, type: 'float32', shape: [1, 'tokens', width] };
+}
+
+function normInput(config: ModelConfig, name: string): OnnxValue {
+  return { name, type: 'float32', shape: [config.hiddenSize] };
 }
 
 function cache({ keyValueHeadCount, headDimension }: ModelConfig, name: string, tokens: string): OnnxValue {
@@ -89,71 +145,11 @@ function cacheInputs(config: ModelConfig): OnnxValue[] {
   ];
 }
 
-function projectionNodes(config: ModelConfig): OnnxNode[] {
-  return [
-    norm(config, 'hidden', 'attentionNorm', 'attentionInput'),
-    project('attentionInput', 'query', 'queries'),
-    project('attentionInput', 'key', 'keys'),
-    project('attentionInput', 'value', 'values'),
-  ];
-}
-
-function attentionNodes(config: ModelConfig): OnnxNode[] {
-  const positions = ['lastPosition', 'endPositionScalar', 'cosines', 'sines'];
-  const newRows = (present: string, output: string): OnnxNode => ({
-    operator: 'Slice',
-    inputs: [present, 'startPosition', 'endPosition', 'tokenAxis'],
-    outputs: [output],
-  });
-  return [
-    {
-      operator: 'GroupQueryAttention',
-      isContributed: true,
-      inputs: ['queries', 'keys', 'values', 'pastKeys', 'pastValues', ...positions],
-      outputs: ['attended', 'presentKeys', 'presentValues'],
-      ints: {
-        num_heads: config.headCount,
-        kv_num_heads: config.keyValueHeadCount,
-        do_rotary: 1,
-        rotary_interleaved: config.rotary.isInterleaved ? 1 : 0,
-      },
-    },
-    newRows('presentKeys', 'newKeys'),
-    newRows('presentValues', 'newValues'),
-  ];
-}
-
-function outputNodes(config: ModelConfig): OnnxNode[] {
-  return [
-    project('attended', 'output', 'attentionOutput'),
-    { operator: 'Add', inputs: ['hidden', 'attentionOutput'], outputs: ['middle'] },
-    norm(config, 'middle', 'feedForwardNorm', 'feedForwardInput'),
-    project('feedForwardInput', 'gate', 'gated'),
-    project('feedForwardInput', 'up', 'raised'),
-    { operator: 'Sigmoid', inputs: ['gated'], outputs: ['openness'] },
-    { operator: 'Mul', inputs: ['gated', 'openness'], outputs: ['activated'] },
-    { operator: 'Mul', inputs: ['activated', 'raised'], outputs: ['product'] },
-    project('product', 'down', 'feedForwardOutput'),
-    { operator: 'Add', inputs: ['middle', 'feedForwardOutput'], outputs: ['result'] },
-  ];
-}
-
 function norm(config: ModelConfig, input: string, weight: string, output: string): OnnxNode {
   return {
     operator: 'SimplifiedLayerNormalization',
     inputs: [input, weight],
     outputs: [output],
     floats: { epsilon: config.normEpsilon },
-  };
-}
-
-/** Multiplies with a matrix as the files keep it, [outputs, inputs]: no transposed copy is needed. */
-function project(input: string, weight: string, output: string): OnnxNode {
-  return {
-    operator: 'FusedMatMul',
-    isContributed: true,
-    inputs: [input, weight],
-    outputs: [output],
-    ints: { transB: 1 },
   };
 }

@@ -1,6 +1,14 @@
+import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
+
 /** Requests to the thread that computes blocks. Those without an answer take effect in the order sent. */
 export type ComputeRequest =
-  | { readonly kind: 'start'; readonly modelPath: string; readonly modelId: string; readonly threads: number }
+  | {
+      readonly kind: 'start';
+      readonly modelPath: string;
+      readonly modelId: string;
+      readonly dtype: WeightsDtype;
+      readonly threads: number;
+    }
   | { readonly kind: 'load'; readonly block: number }
   | { readonly kind: 'unload'; readonly block: number }
   | {

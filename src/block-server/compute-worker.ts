@@ -15,7 +15,8 @@ let queue: StepQueue | undefined;
 
 serveWorker<ComputeRequest>(async (request): Promise<WorkerResult> => {
   if (request.kind === 'start') {
-    engine = await BlockEngine.create(await openModelWeights(request.modelPath, request.modelId), request.threads);
+    const weights = await openModelWeights(request.modelPath, request.modelId);
+    engine = await BlockEngine.create(weights, request.dtype, request.threads);
     queue = new StepQueue(engine);
     return { value: undefined };
   }
@@ -25,7 +26,7 @@ serveWorker<ComputeRequest>(async (request): Promise<WorkerResult> => {
       await engine.loadBlock(request.block);
       return { value: undefined };
     case 'unload':
-      engine.unloadBlock(request.block);
+      await engine.unloadBlock(request.block);
       return { value: undefined };
     case 'open':
       queue.open(request.session, request.firstBlock, request.blockCount, request.maxTokens);

@@ -1,8 +1,10 @@
 import { containsSpan, endBlock, type Span } from '../domain/model/span.ts';
+import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
 import { DispatcherError } from '../domain/shared/errors.ts';
 import { siblingModule, WorkerClient } from '../language-model/runtime/worker-client.ts';
 import type { ModelConfig } from '../language-model/weights/model-config.ts';
 import { openModelWeights } from '../language-model/weights/open-model-weights.ts';
+import { checkQuantizable } from '../language-model/weights/quantize-matrix.ts';
 import { computeBlockBytes, computeCacheBytesPerToken } from '../language-model/weights/tensor-names.ts';
 import { BlockStore } from './block-store.ts';
 import { CacheBudget } from './cache-budget.ts';
@@ -15,6 +17,8 @@ export interface BlockHostOptions {
   readonly modelPath: string;
   /** Name of the model; by default that of its folder. */
   readonly modelId?: string;
+  /** Format of the matrices; float32 unless told. */
+  readonly dtype?: WeightsDtype;
   /** Bytes for blocks and caches together. */
   readonly memoryBytes: number;
   /** Threads of one matrix product. One by default: several servers share a machine. */
@@ -25,10 +29,10 @@ export interface BlockHostOptions {
 
 /**
  * A span of real blocks with a bounded cache, computed in a thread of its own. Nothing is hosted until `host`.
- * @throws DispatcherError DSP_BAD_WEIGHTS, DSP_INVALID_ARGUMENT
+ * @throws DispatcherError DSP_BAD_WEIGHTS; DSP_INVALID_ARGUMENT, also for a `dtype` that the model's shape does not allow
  */
 export async function createBlockHost(options: BlockHostOptions): Promise<BlockHost> {
-  const { modelPath, memoryBytes, threads = 1 } = options;
+  const { modelPath, memoryBytes, dtype = 'float32', threads = 1 } = options;
   if (!Number.isSafeInteger(memoryBytes) || memoryBytes < 0) throw invalid('memoryBytes', 'must be whole bytes, >= 0');
   if (!Number.isSafeInteger(threads) || threads < 1) throw invalid('threads', 'must be a whole number >= 1');
   const weights = await openModelWeights(modelPath, options.modelId);
@@ -39,15 +43,23 @@ export async function createBlockHost(options: BlockHostOptions): Promise<BlockH
     (error) => options.onFailure?.(error),
   );
   try {
-    const started = compute.call({ kind: 'start', modelPath, modelId: id, threads });
+    if (dtype === 'int8') checkQuantizable(id, config);
+    const started = compute.call({ kind: 'start', modelPath, modelId: id, dtype, threads });
     const [weightsDigest] = await Promise.all([weights.digest(), started]);
-    return new BlockHost(id, config, weightsDigest, memoryBytes, compute);
+    return new BlockHost({ id, config, dtype, weightsDigest }, memoryBytes, compute);
   } catch (error) {
     await compute.close();
     throw error;
   } finally {
     await weights.close();
   }
+}
+
+interface HostedModel {
+  readonly id: string;
+  readonly config: ModelConfig;
+  readonly dtype: WeightsDtype;
+  readonly weightsDigest: string;
 }
 
 export class BlockHost {
@@ -66,18 +78,16 @@ export class BlockHost {
   #isClosed = false;
 
   constructor(
-    id: string,
-    config: ModelConfig,
-    digest: string,
+    { id, config, dtype, weightsDigest }: HostedModel,
     memoryBytes: number,
     compute: WorkerClient<ComputeRequest>,
   ) {
     this.modelId = id;
     this.blockCount = config.blockCount;
     this.hiddenSize = config.hiddenSize;
-    this.blockBytes = computeBlockBytes(config);
+    this.blockBytes = computeBlockBytes(config, dtype);
     this.cacheBytesPerTokenPerBlock = computeCacheBytesPerToken(config);
-    this.weightsDigest = digest;
+    this.weightsDigest = weightsDigest;
     this.#contextTokens = config.contextTokens;
     this.#compute = compute;
     this.#budget = new CacheBudget(memoryBytes, this.blockBytes);

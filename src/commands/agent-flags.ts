@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { LogLevel } from '../adapters/observability/logger.ts';
 import type { MeasuredSpeed } from '../application/ports/block-host.ts';
+import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
 
 /** What `daisychain agent` is told, as commander gives it. */
 export interface AgentFlags {
@@ -9,6 +10,7 @@ export interface AgentFlags {
   readonly serverId: string;
   readonly memoryBytes: number;
   readonly model: string;
+  readonly dtype: WeightsDtype;
   readonly listen: string;
   readonly advertise?: string;
   readonly joinToken?: string;

@@ -17,6 +17,7 @@ interface ServeFlags {
   readonly config?: string;
   readonly embeddedSwarm?: string | true;
   readonly model?: string;
+  readonly dtype?: string;
   readonly host?: string;
   readonly httpPort?: string;
   readonly grpcPort?: string;
@@ -37,6 +38,7 @@ export function buildServeCommand(io: CommandIo): Command {
     .option('--config <file>', 'YAML or JSON configuration; config/default.yaml shows every key')
     .option('--embedded-swarm [n]', `also start n block servers on this machine (default ${DEFAULT_EMBEDDED_SERVERS})`)
     .option('--model <id or path>', 'model to serve: an id, or a folder with its files')
+    .option('--dtype <format>', 'number format of the weights: float32 (default), or int8, smaller and faster')
     .option('--host <address>', 'address both fronts listen on')
     .option('--http-port <port>', 'port of the HTTP API; 0 for any free one')
     .option('--grpc-port <port>', 'port of the gRPC API, where servers join; 0 for any free one')
@@ -61,6 +63,7 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
   const modelPath = await prepareModel(config, io, stop.signal);
   if (modelPath === undefined) return;
   const model = await openLanguageModel(modelPath, {
+    dtype: config.model.dtype,
     maxPromptTokens: config.model.session_tokens ?? DEFAULT_SESSION_TOKENS,
     onFailure: (error) => log.fatal({ err: error }, 'the language model failed'),
   });
@@ -121,6 +124,7 @@ function embed(
     memoryBudgets: embeddedMemoryBudgets(servers, dispatcher.shape),
     dispatcherAddress: dispatcher.grpcAddress.replace(/^(0\.0\.0\.0|::):/, '127.0.0.1:'),
     model: modelPath,
+    dtype: config.model.dtype,
     logLevel: 'warn',
     joinToken: plainJoinToken(config),
     env: io.env,

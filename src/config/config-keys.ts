@@ -29,6 +29,7 @@ export interface ConfigFlags {
   readonly grpcPort?: string | undefined;
   readonly logLevel?: string | undefined;
   readonly model?: string | undefined;
+  readonly dtype?: string | undefined;
 }
 
 export const SHORT_NAMES: readonly ShortName[] = [
@@ -37,6 +38,7 @@ export const SHORT_NAMES: readonly ShortName[] = [
   { paths: ['grpc.port'], variable: 'DAISYCHAIN_GRPC_PORT', option: 'grpcPort', flag: '--grpc-port' },
   { paths: ['observability.log_level'], variable: 'DAISYCHAIN_LOG_LEVEL', option: 'logLevel', flag: '--log-level' },
   { paths: ['model.id'], variable: 'DAISYCHAIN_MODEL', option: 'model', flag: '--model' },
+  { paths: ['model.dtype'], variable: 'DAISYCHAIN_DTYPE', option: 'dtype', flag: '--dtype' },
   { paths: ['model.offline'], variable: 'DAISYCHAIN_OFFLINE' },
   { paths: ['model.cache_dir'], variable: 'DAISYCHAIN_CACHE_DIR' },
 ];

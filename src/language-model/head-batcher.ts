@@ -1,12 +1,23 @@
 import type { InferenceSession } from 'onnxruntime-node';
+import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { buildHeadGraph } from './head-graph.ts';
+import { floatMatrix, quantizedMatrix } from './runtime/graph-matrix.ts';
 import { createOnnxSession, floatTensor, type TensorMap } from './runtime/onnx-session.ts';
 import { type SampleRequest, sampleToken, type TokenChoice } from './sample-token.ts';
 import type { ModelConfig } from './weights/model-config.ts';
+import { quantizeMatrix } from './weights/quantize-matrix.ts';
+import { HEAD_TENSOR } from './weights/tensor-names.ts';
 
 /** Rows of one product: bounds the logits in memory, and from here on more rows are no faster per row. */
 const MAX_BATCH_ROWS = 32;
+
+/** Whose head it is, and in which format its matrix is held. */
+export interface HeadModel {
+  readonly id: string;
+  readonly config: ModelConfig;
+  readonly dtype: WeightsDtype;
+}
 
 interface WaitingRow {
   readonly hidden: Float32Array;
@@ -29,17 +40,21 @@ export class HeadBatcher {
     this.#parameters = parameters;
   }
 
-  /** @param norm float32[hiddenSize]   @param head float32[vocabularySize, hiddenSize] */
-  static async create(
-    config: ModelConfig,
-    norm: Float32Array,
-    head: Float32Array,
-    threads: number,
-  ): Promise<HeadBatcher> {
-    const session = await createOnnxSession(buildHeadGraph(config), threads);
+  /**
+   * @param norm float32[hiddenSize]   @param head float32[vocabularySize, hiddenSize]; in int8 a copy is made
+   * @throws DispatcherError DSP_BAD_WEIGHTS
+   */
+  static async create(model: HeadModel, norm: Float32Array, head: Float32Array, threads: number): Promise<HeadBatcher> {
+    const { id, config, dtype } = model;
+    const shape = [config.vocabularySize, config.hiddenSize];
+    const matrix =
+      dtype === 'int8'
+        ? quantizedMatrix('head', shape, quantizeMatrix(head, { model: id, tensor: HEAD_TENSOR }))
+        : floatMatrix('head', shape);
+    const session = await createOnnxSession(buildHeadGraph(config, matrix), threads);
     return new HeadBatcher(config, session, {
       norm: floatTensor(norm, [config.hiddenSize]),
-      head: floatTensor(head, [config.vocabularySize, config.hiddenSize]),
+      ...(dtype === 'int8' ? {} : { head: floatTensor(head, shape) }),
     });
   }
 

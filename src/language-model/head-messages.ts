@@ -1,3 +1,4 @@
+import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
 import type { SampleRequest } from './sample-token.ts';
 
 /** Requests to the head thread. */
@@ -5,6 +6,8 @@ export type HeadRequest =
   | {
       readonly kind: 'start';
       readonly modelPath: string;
+      readonly modelId: string;
+      readonly dtype: WeightsDtype;
       readonly threads: number;
       /** Embeddings in shared memory, float32[vocabularySize, hiddenSize], when they are the head too. */
       readonly tiedHead: Float32Array | undefined;

@@ -10,12 +10,12 @@ let batcher: HeadBatcher | undefined;
 
 serveWorker<HeadRequest>(async (request): Promise<WorkerResult> => {
   if (request.kind === 'start') {
-    const weights = await openModelWeights(request.modelPath);
+    const weights = await openModelWeights(request.modelPath, request.modelId);
     try {
       const { config } = weights;
       const norm = await weights.read(FINAL_NORM_TENSOR, [config.hiddenSize]);
       const head = request.tiedHead ?? (await weights.read(HEAD_TENSOR, [config.vocabularySize, config.hiddenSize]));
-      batcher = await HeadBatcher.create(config, norm, head, request.threads);
+      batcher = await HeadBatcher.create({ id: weights.id, config, dtype: request.dtype }, norm, head, request.threads);
     } finally {
       await weights.close();
     }

@@ -1,3 +1,4 @@
+import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
 import { DispatcherError } from '../domain/shared/errors.ts';
 import { createTokenizer } from './create-tokenizer.ts';
 import type { HeadRequest } from './head-messages.ts';
@@ -10,11 +11,14 @@ import { readTokenBytes, type TokenBytes } from './token-bytes.ts';
 import type { ModelConfig } from './weights/model-config.ts';
 import type { ModelWeights } from './weights/model-weights.ts';
 import { openModelWeights } from './weights/open-model-weights.ts';
+import { checkQuantizable } from './weights/quantize-matrix.ts';
 import { computeBlockBytes, computeCacheBytesPerToken, EMBEDDING_TENSOR } from './weights/tensor-names.ts';
 
 export interface LanguageModelOptions {
   /** Name of the model; by default that of its folder. */
   readonly id?: string;
+  /** Format of the head's matrix, and of the blocks that `blockBytes` counts; float32 unless told. */
+  readonly dtype?: WeightsDtype;
   /** Threads of the head's product. */
   readonly threads?: number;
   /** Rows that may wait for the head at once; more are refused with DSP_QUEUE_FULL. */
@@ -32,6 +36,7 @@ const ROWS_SCORED_AT_ONCE = 32;
 interface Parts {
   readonly id: string;
   readonly config: ModelConfig;
+  readonly dtype: WeightsDtype;
   readonly weightsDigest: string;
   readonly embeddings: Float32Array;
   readonly tokenBytes: TokenBytes;
@@ -45,7 +50,7 @@ interface Parts {
 /**
  * Opens the client's half of a model: all but its blocks.
  * @param path model folder or file, see `locateModel`
- * @throws DispatcherError DSP_BAD_WEIGHTS
+ * @throws DispatcherError DSP_BAD_WEIGHTS; DSP_INVALID_ARGUMENT for a `dtype` that the model's shape does not allow
  */
 export async function openLanguageModel(path: string, options: LanguageModelOptions = {}): Promise<LanguageModel> {
   const weights = await openModelWeights(path, options.id);
@@ -53,13 +58,16 @@ export async function openLanguageModel(path: string, options: LanguageModelOpti
   const head = new WorkerClient<HeadRequest>(siblingModule(import.meta.url, 'head-worker'), 'head', report);
   try {
     const { id, config } = weights;
+    const { dtype = 'float32', threads = 1 } = options;
+    if (dtype === 'int8') checkQuantizable(id, config);
     const embeddings = await readEmbeddings(weights);
     const tiedHead = config.isHeadTied ? embeddings : undefined;
-    const started = head.call<void>({ kind: 'start', modelPath: path, threads: options.threads ?? 1, tiedHead });
+    const started = head.call<void>({ kind: 'start', modelPath: path, modelId: id, dtype, threads, tiedHead });
     const [weightsDigest, files] = await Promise.all([weights.digest(), weights.readTokenizer(), started]);
     return new LanguageModel({
       id,
       config,
+      dtype,
       weightsDigest,
       embeddings,
       tokenBytes: readTokenBytes(files),
@@ -103,7 +111,7 @@ export class LanguageModel {
     this.hiddenSize = config.hiddenSize;
     this.vocabularySize = config.vocabularySize;
     this.contextTokens = config.contextTokens;
-    this.blockBytes = computeBlockBytes(config);
+    this.blockBytes = computeBlockBytes(config, parts.dtype);
     this.cacheBytesPerTokenPerBlock = computeCacheBytesPerToken(config);
     this.weightsDigest = parts.weightsDigest;
     this.endTokens = new Set(config.endTokens);

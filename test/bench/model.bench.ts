@@ -4,9 +4,12 @@
  * One operation is one token through every block, or one row through norm, head and greedy sampling.
  * CPU time is reported beside the clock, because on a shared machine the clock measures the neighbours.
  *
- *   node test/bench/model.bench.ts [model]       tiny-austen by default; smollm2-135m-instruct after `pull`
+ *   node test/bench/model.bench.ts [model] [dtype] [threads]
+ *
+ * tiny-austen by default, smollm2-135m-instruct after `pull`; float32 or int8; one thread a product.
  */
 import { createBlockHost } from '../../src/block-server/create-block-host.ts';
+import type { WeightsDtype } from '../../src/domain/model/weights-dtype.ts';
 import { openLanguageModel } from '../../src/language-model/open-language-model.ts';
 import { locateModel, modelCacheFolder } from '../../src/language-model/weights/locate-model.ts';
 
@@ -37,15 +40,18 @@ function report(what: string, cost: Cost, operations = 1): void {
 
 const rss = (): string => `${(process.memoryUsage().rss / 1e6).toFixed(0)} MB`;
 
-const path = await locateModel(process.argv[2] ?? 'tiny-austen', modelCacheFolder(process.env));
-console.log(`${path}; RSS of Node alone ${rss()}`);
+const [name = 'tiny-austen', dtypeText, threadsText = '1'] = process.argv.slice(2);
+const dtype: WeightsDtype = dtypeText === 'int8' ? 'int8' : 'float32';
+const threads = Number(threadsText);
+const path = await locateModel(name, modelCacheFolder(process.env));
+console.log(`${path} in ${dtype}, ${threads} threads; RSS of Node alone ${rss()}`);
 
 let model: Awaited<ReturnType<typeof openLanguageModel>> | undefined;
-report("client's half: open", await timed(async () => (model = await openLanguageModel(path))));
+report("client's half: open", await timed(async () => (model = await openLanguageModel(path, { dtype, threads }))));
 let host: Awaited<ReturnType<typeof createBlockHost>> | undefined;
 report(
   'block server: start',
-  await timed(async () => (host = await createBlockHost({ modelPath: path, memoryBytes: 1e12 }))),
+  await timed(async () => (host = await createBlockHost({ modelPath: path, dtype, threads, memoryBytes: 1e12 }))),
 );
 if (model === undefined || host === undefined) throw new Error('nothing was opened');
 const { blockCount, hiddenSize } = host;

@@ -101,7 +101,7 @@ describe('a server that registers with a client of its own, made from the .proto
     ['no id', { serverId: '' }, status.INVALID_ARGUMENT, /^server_id: /],
     ['an id with spaces', { serverId: 'a b' }, status.INVALID_ARGUMENT, /^server_id: /],
     ['another model', { modelId: 'llama-900b' }, status.FAILED_PRECONDITION, /^model_id: .*tiny-austen/],
-    ['another dtype', { dtype: 'float16' }, status.FAILED_PRECONDITION, /^dtype: /],
+    ['another dtype', { dtype: 'int8' }, status.FAILED_PRECONDITION, /^dtype: .*'int8': start it with --dtype float32/],
     ['other weights', { weightsDigest: 'sha256:0' }, status.FAILED_PRECONDITION, /^weights_digest: /],
     ['a session token that fits no header', { sessionToken: 'a b' }, status.INVALID_ARGUMENT, /^session_token: /],
     ['a certificate that is none', { certificate: '-----BEGIN' }, status.INVALID_ARGUMENT, /^certificate: .*PEM/],

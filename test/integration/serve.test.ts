@@ -175,6 +175,7 @@ describe('serve with what it cannot do', () => {
   it.each([
     [['--model', 'no-such-model'], {}, 1, /no-such-model/],
     [['--http-port', '70000'], {}, 2, /--http-port/],
+    [['--dtype', 'int4'], {}, 2, /model\.dtype in --dtype: .*float32.*int8/],
     [['--embedded-swarm', '0'], {}, 2, /--embedded-swarm/],
     [['--config', '/no/such/file.yaml'], {}, 2, /no\/such\/file/],
     [[], { DAISYCHAIN_PLANNER__MAX_LOAD: '7' }, 2, /planner\.max_load/],

@@ -104,6 +104,7 @@ describe('a dispatcher with certificates', () => {
           hosted: undefined,
           labels: {},
           joinToken: '',
+          dtype: 'float32',
           weightsDigest: '',
         },
         {

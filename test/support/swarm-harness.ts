@@ -94,6 +94,7 @@ export class SwarmHarness {
         },
         labels: {},
         joinToken: '',
+        dtype: 'float32',
         weightsDigest: '',
       },
       {

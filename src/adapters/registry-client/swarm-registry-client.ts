@@ -26,7 +26,6 @@ import type { ServerMessage } from '../wire/generated/daisychain/v1/ServerMessag
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
 import { serviceDefinition } from '../wire/load-protos.ts';
 import { printablePeerText } from '../wire/printable-text.ts';
-import { WIRE_DTYPE } from '../wire/tensor.ts';
 
 const { Join } = serviceDefinition('SwarmRegistry');
 
@@ -218,7 +217,7 @@ function helloMessage(hello: JoinRequest): Hello {
     pinned: false,
     labels: hello.labels,
     joinToken: hello.joinToken,
-    dtype: WIRE_DTYPE,
+    dtype: hello.dtype,
     weightsDigest: hello.weightsDigest,
     sessionToken: hello.sessionToken ?? '',
     certificate: hello.certificate ?? '',

@@ -29,6 +29,8 @@ export interface JoinRequest {
   readonly labels: Readonly<Record<string, string>>;
   /** Empty where none is asked for. */
   readonly joinToken: string;
+  /** Number format of the weights: `float32`, `int8`. */
+  readonly dtype: string;
   readonly weightsDigest: string;
   /** What whoever opens a session at `address` must show. */
   readonly sessionToken?: string | undefined;

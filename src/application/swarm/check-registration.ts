@@ -74,7 +74,10 @@ export function checkRegistration(raw: RawRegistration, model: ServedModelFacts)
     );
   }
   if (raw.dtype !== model.dtype) {
-    throw refused('dtype', `this dispatcher serves ${model.dtype}, and the server offers '${shorten(raw.dtype)}'`);
+    throw refused(
+      'dtype',
+      `this dispatcher serves weights in ${model.dtype}, and the server offers '${shorten(raw.dtype)}': start it with --dtype ${model.dtype}`,
+    );
   }
   if (raw.weightsDigest !== '' && raw.weightsDigest !== model.weightsDigest) {
     throw refused(

@@ -4,12 +4,14 @@ import { startBlockService } from '../../adapters/block-service/server.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../adapters/wire/address.ts';
 import { createBlockHost } from '../../block-server/create-block-host.ts';
+import type { WeightsDtype } from '../../domain/model/weights-dtype.ts';
 import type { DispatcherError } from '../../domain/shared/errors.ts';
 import { UsageError } from '../command-io.ts';
 import type { AgentBackend } from './agent-backend.ts';
 
 export interface BuiltinBackendOptions {
   readonly modelPath: string;
+  readonly dtype: WeightsDtype;
   readonly memoryBytes: number;
   readonly threads: number;
   readonly listen: HostPort;
@@ -22,8 +24,8 @@ export interface BuiltinBackendOptions {
 
 /** Blocks computed in this process, served over gRPC. @throws DispatcherError as `createBlockHost` */
 export async function openBuiltinBackend(options: BuiltinBackendOptions): Promise<AgentBackend> {
-  const { modelPath, memoryBytes, threads, listen, advertise, tls, logger, onFailure } = options;
-  const host = await createBlockHost({ modelPath, memoryBytes, threads, onFailure });
+  const { modelPath, dtype, memoryBytes, threads, listen, advertise, tls, logger, onFailure } = options;
+  const host = await createBlockHost({ modelPath, dtype, memoryBytes, threads, onFailure });
   try {
     if (memoryBytes < host.blockBytes)
       throw new UsageError(

@@ -61,7 +61,7 @@ export async function openPetalsBackend(options: PetalsBackendOptions): Promise<
   await weights.close();
   const model = {
     blockCount: config.blockCount,
-    blockBytes: computeBlockBytes(config),
+    blockBytes: computeBlockBytes(config, 'float32'),
     cacheBytesPerTokenPerBlock: computeCacheBytesPerToken(config),
   };
   const hasPlace = PLACE_FLAGS.some((flag) => petalsFlags.includes(flag));

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { WeightsDtype } from '../../domain/model/weights-dtype.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 
 export interface EmbeddedSwarmOptions {
@@ -8,6 +9,7 @@ export interface EmbeddedSwarmOptions {
   /** Where the servers join, `host:port`. */
   readonly dispatcherAddress: string;
   readonly model: string;
+  readonly dtype: WeightsDtype;
   readonly logLevel: string;
   /** Shown when the dispatcher asks for one; travels in the environment, where `ps` does not show it. */
   readonly joinToken: string | undefined;
@@ -62,9 +64,9 @@ export function startEmbeddedSwarm(options: EmbeddedSwarmOptions): EmbeddedSwarm
 }
 
 function startServer(id: string, memoryBytes: number, options: EmbeddedSwarmOptions): ChildProcess {
-  const { dispatcherAddress, model, logLevel, joinToken, env } = options;
+  const { dispatcherAddress, model, dtype, logLevel, joinToken, env } = options;
   const args = ['agent', '--backend', 'builtin', '--dispatcher', dispatcherAddress, '--server-id', id];
-  args.push('--memory-bytes', String(memoryBytes), '--model', model, '--log-level', logLevel);
+  args.push('--memory-bytes', String(memoryBytes), '--model', model, '--dtype', dtype, '--log-level', logLevel);
   return fork(MAIN, args, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: { ...env, ...(joinToken === undefined ? {} : { DAISYCHAIN_JOIN_TOKEN: joinToken }) },

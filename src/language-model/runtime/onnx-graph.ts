@@ -1,5 +1,5 @@
 /**
- * Writes ONNX models: a graph of operators whose weights are inputs, not constants.
+ * Writes ONNX models: a graph of operators, whose weights are inputs or constants.
  *
  * ONNX files are protocol buffers. The handful of messages needed here is written directly, so that a
  * block server starts without loading a protobuf library. Field numbers: onnx/onnx.proto of ONNX 1.17.
@@ -10,7 +10,7 @@ const IR_VERSION = 9;
 const OPERATOR_SET = 17;
 const CONTRIBUTED_DOMAIN = 'com.microsoft';
 
-const ELEMENT_TYPES = { float32: 1, int32: 6 } as const;
+const ELEMENT_TYPES = { float32: 1, uint8: 2, int32: 6 } as const;
 const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
 const WIRE_VARINT = 0;
@@ -35,76 +35,96 @@ export interface OnnxNode {
   readonly floats?: Readonly<Record<string, number>>;
 }
 
+/** Values that are part of the graph, which lets onnxruntime keep them in the order that its kernels read. */
+export interface OnnxConstant {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array | Uint8Array;
+}
+
 export interface OnnxGraph {
   readonly name: string;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly nodes: readonly OnnxNode[];
+  readonly constants?: readonly OnnxConstant[];
 }
+
+/** A message or field in pieces, so that constants are copied once, into the finished file. */
+type Pieces = readonly Uint8Array[];
 
 /** The graph as the bytes of an ONNX model file. */
 export function encodeOnnxModel(graph: OnnxGraph): Uint8Array {
   return Buffer.concat([
-    varintField(1, IR_VERSION),
-    textField(2, 'daisychain'),
-    bytesField(7, encodeGraph(graph)),
-    bytesField(8, Buffer.concat([textField(1, ''), varintField(2, OPERATOR_SET)])),
-    bytesField(8, Buffer.concat([textField(1, CONTRIBUTED_DOMAIN), varintField(2, 1)])),
+    ...varintField(1, IR_VERSION),
+    ...textField(2, 'daisychain'),
+    ...messageField(7, encodeGraph(graph)),
+    ...messageField(8, [...textField(1, ''), ...varintField(2, OPERATOR_SET)]),
+    ...messageField(8, [...textField(1, CONTRIBUTED_DOMAIN), ...varintField(2, 1)]),
   ]);
 }
 
-function encodeGraph(graph: OnnxGraph): Uint8Array {
-  return Buffer.concat([
-    ...graph.nodes.map((node) => bytesField(1, encodeNode(node))),
-    textField(2, graph.name),
-    ...graph.inputs.map((value) => bytesField(11, encodeValue(value))),
-    ...graph.outputs.map((value) => bytesField(12, encodeValue(value))),
-  ]);
+function encodeGraph({ name, inputs, outputs, nodes, constants = [] }: OnnxGraph): Pieces {
+  return [
+    ...nodes.flatMap((node) => messageField(1, encodeNode(node))),
+    ...textField(2, name),
+    ...constants.flatMap((constant) => messageField(5, encodeConstant(constant))),
+    ...inputs.flatMap((value) => messageField(11, encodeValue(value))),
+    ...outputs.flatMap((value) => messageField(12, encodeValue(value))),
+  ];
 }
 
-function encodeNode(node: OnnxNode): Uint8Array {
-  return Buffer.concat([
-    ...node.inputs.map((name) => textField(1, name)),
-    ...node.outputs.map((name) => textField(2, name)),
-    textField(3, node.outputs[0] ?? ''),
-    textField(4, node.operator),
-    ...Object.entries(node.ints ?? {}).map(([name, value]) =>
-      bytesField(5, Buffer.concat([textField(1, name), varintField(3, value), varintField(20, ATTRIBUTE_INT)])),
+function encodeNode(node: OnnxNode): Pieces {
+  return [
+    ...node.inputs.flatMap((name) => textField(1, name)),
+    ...node.outputs.flatMap((name) => textField(2, name)),
+    ...textField(3, node.outputs[0] ?? ''),
+    ...textField(4, node.operator),
+    ...Object.entries(node.ints ?? {}).flatMap(([name, value]) =>
+      messageField(5, [...textField(1, name), ...varintField(3, value), ...varintField(20, ATTRIBUTE_INT)]),
     ),
-    ...Object.entries(node.floats ?? {}).map(([name, value]) =>
-      bytesField(5, Buffer.concat([textField(1, name), floatField(2, value), varintField(20, ATTRIBUTE_FLOAT)])),
+    ...Object.entries(node.floats ?? {}).flatMap(([name, value]) =>
+      messageField(5, [...textField(1, name), ...floatField(2, value), ...varintField(20, ATTRIBUTE_FLOAT)]),
     ),
-    ...(node.isContributed === true ? [textField(7, CONTRIBUTED_DOMAIN)] : []),
-  ]);
+    ...(node.isContributed === true ? textField(7, CONTRIBUTED_DOMAIN) : []),
+  ];
 }
 
-function encodeValue(value: OnnxValue): Uint8Array {
-  const dimensions = value.shape.map((size) =>
-    bytesField(1, typeof size === 'number' ? varintField(1, size) : textField(2, size)),
+function encodeConstant({ name, shape, values }: OnnxConstant): Pieces {
+  const type = values instanceof Float32Array ? 'float32' : 'uint8';
+  return [
+    ...shape.flatMap((size) => varintField(1, size)),
+    ...varintField(2, ELEMENT_TYPES[type]),
+    ...textField(8, name),
+    ...messageField(9, [new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]),
+  ];
+}
+
+function encodeValue(value: OnnxValue): Pieces {
+  const dimensions = value.shape.flatMap((size) =>
+    messageField(1, typeof size === 'number' ? varintField(1, size) : textField(2, size)),
   );
-  const tensorType = Buffer.concat([
-    varintField(1, ELEMENT_TYPES[value.type]),
-    bytesField(2, Buffer.concat(dimensions)),
-  ]);
-  return Buffer.concat([textField(1, value.name), bytesField(2, bytesField(1, tensorType))]);
+  const tensorType = [...varintField(1, ELEMENT_TYPES[value.type]), ...messageField(2, dimensions)];
+  return [...textField(1, value.name), ...messageField(2, messageField(1, tensorType))];
 }
 
-function varintField(field: number, value: number): Uint8Array {
-  return Buffer.from([...varint(field * 8 + WIRE_VARINT), ...varint(value)]);
+function varintField(field: number, value: number): Pieces {
+  return [Uint8Array.from([...varint(field * 8 + WIRE_VARINT), ...varint(value)])];
 }
 
-function bytesField(field: number, bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from([...varint(field * 8 + WIRE_BYTES), ...varint(bytes.length)]), bytes]);
+function messageField(field: number, pieces: Pieces): Pieces {
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return [Uint8Array.from([...varint(field * 8 + WIRE_BYTES), ...varint(bytes)]), ...pieces];
 }
 
-function textField(field: number, text: string): Uint8Array {
-  return bytesField(field, Buffer.from(text, 'utf8'));
+function textField(field: number, text: string): Pieces {
+  return messageField(field, [Buffer.from(text, 'utf8')]);
 }
 
-function floatField(field: number, value: number): Uint8Array {
+function floatField(field: number, value: number): Pieces {
   const bytes = Buffer.alloc(4);
   bytes.writeFloatLE(value);
-  return Buffer.concat([Buffer.from(varint(field * 8 + WIRE_FIXED32)), bytes]);
+  return [Uint8Array.from(varint(field * 8 + WIRE_FIXED32)), bytes];
 }
 
 /** Base-128 varint of a whole number >= 0. */

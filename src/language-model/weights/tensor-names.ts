@@ -1,4 +1,6 @@
+import type { WeightsDtype } from '../../domain/model/weights-dtype.ts';
 import type { ModelConfig } from './model-config.ts';
+import { GROUP_VALUES } from './quantize-matrix.ts';
 
 /** One parameter tensor and its shape. */
 export interface TensorSpec {
@@ -58,13 +60,18 @@ export function blockTensorShape(config: ModelConfig, tensor: BlockTensor): read
   return shapes[tensor];
 }
 
-/** Bytes of one block's parameters in float32. */
-export function computeBlockBytes(config: ModelConfig): number {
-  let elements = 0;
+/** Bytes of one block's parameters. In int8 the matrices have a byte a value and a float32 scale a group; norms stay float32. */
+export function computeBlockBytes(config: ModelConfig, dtype: WeightsDtype): number {
+  let bytes = 0;
   for (const tensor of BLOCK_TENSORS) {
-    elements += blockTensorShape(config, tensor).reduce((product, size) => product * size, 1);
+    const shape = blockTensorShape(config, tensor);
+    const elements = shape.reduce((product, size) => product * size, 1);
+    const isQuantized = dtype === 'int8' && shape.length === 2;
+    bytes += isQuantized
+      ? elements + (elements / GROUP_VALUES) * Float32Array.BYTES_PER_ELEMENT
+      : elements * Float32Array.BYTES_PER_ELEMENT;
   }
-  return elements * Float32Array.BYTES_PER_ELEMENT;
+  return bytes;
 }
 
 /** Bytes of keys and values of one token in one block, in float32. */

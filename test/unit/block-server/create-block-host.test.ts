@@ -296,7 +296,11 @@ describe('a block host whose thread dies', () => {
       (error) => failures.push(error),
     );
     const weights = await openModelWeights(TINY_AUSTEN);
-    const host: Host = new BlockHost('tiny-austen', weights.config, 'sha256:x', 6 * BLOCK_BYTES, compute);
+    const host: Host = new BlockHost(
+      { id: 'tiny-austen', config: weights.config, dtype: 'float32', weightsDigest: 'sha256:x' },
+      6 * BLOCK_BYTES,
+      compute,
+    );
     await weights.close();
     await host.host({ firstBlock: 0, blockCount: 4 }, 100 * TOKEN_BYTES);
     const session = host.openSession({ firstBlock: 0, blockCount: 4 }, 20);

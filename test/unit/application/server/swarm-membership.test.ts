@@ -66,6 +66,7 @@ describe('SwarmMembership', () => {
         speed: SPEED,
         labels: {},
         joinToken: '',
+        dtype: 'float32',
         weightsDigest: 'w',
       },
       {
