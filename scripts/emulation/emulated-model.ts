@@ -57,7 +57,7 @@ export async function writeEmulatedModel(folder: string): Promise<EmulatedModel>
   await writeFile(weightsPath, clientHalf());
   await copyFile(TOKENIZER, join(folder, 'tokenizer.json'));
   const config = parseHuggingFaceConfig(configPath, CONFIG);
-  const blockBytes = computeBlockBytes(config);
+  const blockBytes = computeBlockBytes(config, 'float32');
   const cacheBytesPerTokenPerBlock = computeCacheBytesPerToken(config);
   const sessionTokens = CONFIG.max_position_embeddings;
   return {

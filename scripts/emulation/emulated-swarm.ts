@@ -52,6 +52,7 @@ export async function startEmulatedSwarm(
         speed: speeds,
         labels: {},
         joinToken: '',
+        dtype: 'float32',
         weightsDigest: model.weightsDigest,
       },
       {
