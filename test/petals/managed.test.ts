@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,6 +8,7 @@ import { PetalsNetwork } from '../../src/adapters/wire/petals/petals-network.ts'
 import { askServerInfo } from '../../src/adapters/wire/petals/server-info.ts';
 import { openLanguageModel } from '../../src/language-model/open-language-model.ts';
 import { type AgentProcess, startAgent } from '../support/agent-process.ts';
+import { processesWith } from '../support/process-table.ts';
 import { ServeProcess } from '../support/serve-process.ts';
 import { TINY_AUSTEN } from '../support/tiny-austen.ts';
 import { REFERENCE } from './support/greedy-run.ts';
@@ -22,15 +22,6 @@ import {
 } from './support/petals-server.ts';
 
 const MODEL = { blockCount: 6, blockBytes: 1_624_320, cacheBytesPerTokenPerBlock: 768 };
-
-/** Process ids whose command line holds the text. */
-function processesWith(text: string): number[] {
-  const table = execFileSync('ps', ['-eo', 'pid,args']).toString();
-  return table
-    .split('\n')
-    .filter((line) => line.includes(text) && !line.includes('ps -eo'))
-    .map((line) => Number.parseInt(line, 10));
-}
 
 describe('a PETALS server under an agent', () => {
   const cleanups: (() => unknown)[] = [];

@@ -17,6 +17,13 @@ export function isAlive(pid: number): boolean {
   return table().some((each) => each.pid === pid && !each.isDead);
 }
 
+/** Process ids whose command line holds the text, but for `without`. */
+export function processesWith(text: string, without?: number): number[] {
+  return table()
+    .filter(({ pid, command, isDead }) => command.includes(text) && pid !== without && !isDead)
+    .map(({ pid }) => pid);
+}
+
 /** A process that ended and that nobody asked about yet is dead, though still in the table. */
 function table(): (RunningProcess & { parent: number; isDead: boolean })[] {
   if (process.platform === 'linux')
