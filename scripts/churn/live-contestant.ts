@@ -7,9 +7,9 @@ import { countNewBlocks, isSameSpan, type Span } from '../../src/domain/model/sp
 import { ArrivalRate } from '../../src/domain/planning/arrival-rate.ts';
 import { composeLiveChains } from '../../src/domain/planning/live-chains.ts';
 import { Scheduler } from '../../src/domain/scheduling/scheduler.ts';
-import { InlinePlanner } from '../../src/planner/inline-planner.ts';
 import type { Contestant } from './contestant.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
+import { createSlowPlanner } from './slow-planner.ts';
 import type { SwarmEvents } from './swarm-events.ts';
 import { BLOOM, LOAD_MS_PER_BLOCK, type PoolServer, WORKLOAD } from './swarm-pool.ts';
 
@@ -35,7 +35,8 @@ export class LiveContestant implements Contestant {
   readonly #swarm: Swarm;
   readonly #servers = new Map<string, LiveServer>();
 
-  constructor(clock: SimulatedClock, events: SwarmEvents) {
+  /** @param searches for better plans, as by default; false: quick looks only */
+  constructor(clock: SimulatedClock, events: SwarmEvents, searches: boolean) {
     this.#clock = clock;
     this.#events = events;
     this.#swarm = new Swarm(
@@ -46,15 +47,15 @@ export class LiveContestant implements Contestant {
         dispatcher: new JobDispatcher(new Scheduler({ queueLimit: 1 }), clock, this.#arrivals),
         arrivalRate: this.#arrivals,
         clock,
-        planner: new InlinePlanner(SEARCH_EVALUATIONS),
+        planner: createSlowPlanner(clock, SEARCH_EVALUATIONS),
         telemetry: SILENT,
         log: () => undefined,
         onChains: (chains) => this.#tellChains(chains),
       },
       {
         replanDebounceMs: 200,
-        placementPolicy: 'gbp-cr-fill',
-        objective: 'lower',
+        placementPolicy: searches ? 'best' : 'gbp-cr-fill',
+        objective: searches ? 'predicted' : 'lower',
         serviceModel: 'independent',
         prefillChunkTokens: 256,
         searchAfterMs: 5_000,
