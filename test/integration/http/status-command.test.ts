@@ -44,7 +44,8 @@ describe('daisychain status', () => {
     const { stdout, exitCode } = await run(['--url', `${url}/`]);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^Ready: tiny-austen, 8 blocks, at http:\/\/127/);
-    expect(stdout).toMatch(/^plan +epoch 3 \(gbp-cr-fill\), 12.00 s old$/m);
+    expect(stdout).toMatch(/^plan +epoch 3 \(best, search by predicted\), 12.00 s old$/m);
+    expect(stdout).toMatch(/^latest search +7.00 s ago: keep after 1.50 s and 60 plans, no change would/m);
     expect(stdout).toMatch(/^requests +2 running in 4 slots, 1 of at most 100 waiting, the oldest for 750 ms$/m);
     expect(stdout).toMatch(/^s1 +serving +0\.\.7 +0\.\.7 +2 +1\.0 GB +0\.5 ms +1\.00 +20 ms +1\.50 s ago$/m);
     expect(stdout).toMatch(/^s2 +loading +- +4\.\.7 +0 +- .* loads blocks 4\.\.7$/m);

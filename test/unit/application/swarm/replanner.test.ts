@@ -202,4 +202,27 @@ describe('the search for a better plan', () => {
     planner.answerLook();
     expect(late.orders).toHaveLength(1);
   });
+
+  it('moves servers where that pays, a few at a time while the others serve, and then leaves them in peace', () => {
+    fake = new FakeSwarm(careful);
+    // Two fast servers came with the same half, so only the slow one serves the other.
+    fake.join('a', { memoryBytes: 60, hosted: { firstBlock: 0, blockCount: 10 }, slowness: 10 });
+    const fast = ['b', 'c'].map((id) => fake.join(id, { ...HALF, hosted: { firstBlock: 0, blockCount: 5 } }));
+    fake.clock.advance(4_000);
+    expect(fake.swarm.plan).toMatchObject({ source: { kind: 'look' }, search: undefined });
+    const ordered = fast.flatMap((server) => server.orders).length;
+    for (let i = 0; i < 30; i += 1) {
+      fake.clock.advance(1_000);
+      expect(fake.swarm.chains.length).toBeGreaterThan(0);
+    }
+    expect(fake.swarm.chains[0]?.hops.map((hop) => hop.serverId).sort()).toEqual(['b', 'c']);
+    const { plan } = fake.swarm;
+    expect(plan.source).toMatchObject({ kind: 'search', placementPolicy: 'best', objective: 'predicted' });
+    expect(plan.source?.gainSeconds).toBeGreaterThan(0);
+    expect(plan.inForce?.responseSeconds?.predicted).toBeGreaterThan(0);
+    expect(fast.flatMap((server) => server.orders)).toHaveLength(ordered + 1);
+    fake.clock.advance(600_000);
+    expect(fake.swarm.plan.epoch).toBe(plan.epoch);
+    expect(fake.telemetry.searches.map(({ outcome }) => outcome)).toEqual(['change', 'keep']);
+  });
 });
