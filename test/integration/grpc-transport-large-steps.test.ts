@@ -20,7 +20,7 @@ describe('gRPC chain transport with prompts of megabytes', () => {
     await rig.freed(first.host);
   });
 
-  it('carries 8 MiB over a round trip of 100 ms within two seconds', async () => {
+  it('carries 8 MiB over a round trip of 100 ms without one for each 64 kB', async () => {
     const hiddenSize = 8_192;
     const tokens = 256;
     const server = await rig.service({ hiddenSize });
