@@ -45,8 +45,16 @@ try {
     argv,
   );
   await program.parseAsync(argv, { from: 'user' });
+  // Rather than when nothing is left to do: Node's own tear-down waits for requests on sockets, and loses count of
+  // some that were reset; it then never ends, at full load.
+  await Promise.all([process.stdout, process.stderr].map(flushed));
+  process.exit();
 } catch (error) {
   endWith(error);
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
 function endWith(error: unknown): never {
