@@ -68,7 +68,10 @@ function factLines({ plan, queue }: StatusDocument): string[] {
   const oldest = queue.oldest_wait_seconds === null ? '' : `, the oldest for ${duration(queue.oldest_wait_seconds)}`;
   const facts: [string, string][] = [
     ['plan', `epoch ${plan.epoch} (${foundBy(plan)})${age}`],
-    ['reserved slots', plan.reserved_slots === null ? UNKNOWN : String(plan.reserved_slots)],
+    [
+      'reserved slots',
+      plan.reserved_slots === null ? UNKNOWN : `${plan.reserved_slots} of ${plan.slot_tokens} tokens each`,
+    ],
     [
       'requests',
       `${queue.running} running in ${plan.total_slots} slots, ${queue.length} of at most ${queue.limit} waiting${oldest}`,

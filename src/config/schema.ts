@@ -232,6 +232,12 @@ const planner = z.strictObject({
   reserved_slots: count(1, 100_000)
     .optional()
     .describe('jobs per chain that placement leaves cache for; without it the planner searches'),
+  slot_size: z
+    .enum(['measured', 'longest'])
+    .default('measured')
+    .describe(
+      'sessions that plans leave cache for: as requests are of late (with cache: tokens, placement gbp-cr or gbp-cr-fill and no reserved_slots), or the longest; room for one of the longest is left in any case',
+    ),
 });
 
 const limits = z.strictObject({

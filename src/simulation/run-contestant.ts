@@ -126,7 +126,11 @@ function replay(contest: Contest, contestant: Contestant, planned: FeasiblePlan)
 
 /** The model as the planner is told it: its cache for the session that is planned for. */
 function plannedModel({ model, sessionTokens = 1 }: Contest, { planTokens = sessionTokens }: Contestant): ModelShape {
-  return { ...model, cacheBytesPerBlock: (model.cacheBytesPerBlock * planTokens) / sessionTokens };
+  return {
+    ...model,
+    cacheBytesPerBlock: (model.cacheBytesPerBlock * planTokens) / sessionTokens,
+    longestCacheBytesPerBlock: model.cacheBytesPerBlock,
+  };
 }
 
 /** Where jobs take whole slots, these have room for the longest session, whatever was planned for. */

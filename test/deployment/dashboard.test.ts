@@ -84,6 +84,7 @@ describe('the Grafana dashboard', () => {
     const families = registry.getMetricsAsArray().map(({ name }) => name);
     expect(families.filter((name) => !shown.has(name))).toEqual([
       'daisychain_plan_reserved_slots',
+      'daisychain_plan_slot_tokens',
       'daisychain_leader',
     ]);
   });

@@ -60,6 +60,7 @@ export class FakeSwarmView implements SwarmView {
     placementPolicy: 'gbp-cr-fill',
     objective: 'lower',
     reservedSlots: 4,
+    slotTokens: 1024,
     placement: [{ serverId: 's1', firstBlock: 0, blockCount: 8 }],
     totalSlots: 4,
     serviceRatePerSecond: 1.6,

@@ -67,6 +67,7 @@ export function createDaisychainFamilies(registry: Registry) {
       'plan_reserved_slots',
       'Jobs per block for which the live plan reserves cache; 0 without a plan.',
     ),
+    planSlotTokens: gauge('plan_slot_tokens', 'Tokens of one session for which a slot of the live plan has room.'),
     planResponseSeconds: gauge('plan_response_seconds', 'Mean response time that the live plan promises.', ['bound']),
     arrivalRate: gauge('arrival_rate_per_second', 'Arrival rate that the planner assumes.'),
     planGain: gauge(

@@ -152,6 +152,7 @@ export class PrometheusMetrics implements Telemetry {
     own.blockCoverageMin.set(state.blockCoverageMin);
     own.planEpoch.set(state.planEpoch);
     own.planReservedSlots.set(state.planReservedSlots ?? 0);
+    own.planSlotTokens.set(state.planSlotTokens);
     own.planResponseSeconds.reset();
     if (state.planResponseSeconds !== undefined) {
       const { lower, upper, predicted } = state.planResponseSeconds;

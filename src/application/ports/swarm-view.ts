@@ -57,6 +57,8 @@ export interface PlanView {
   readonly placementPolicy: string;
   readonly objective: string | undefined;
   readonly reservedSlots: number | undefined;
+  /** Tokens for which one slot has room. */
+  readonly slotTokens: number;
   readonly placement: readonly PlacedSpanView[];
   readonly totalSlots: number;
   readonly serviceRatePerSecond: number;

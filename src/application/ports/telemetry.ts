@@ -109,6 +109,8 @@ export interface TelemetryState {
   /** 0 before the first plan. */
   readonly planEpoch: number;
   readonly planReservedSlots: number | undefined;
+  /** Tokens for which one slot of the plan has room. */
+  readonly planSlotTokens: number;
   readonly planResponseSeconds:
     | { readonly lower: number; readonly upper: number; readonly predicted?: number }
     | undefined;

@@ -82,7 +82,7 @@ export class JobDispatcher {
     const { promise, resolve, reject } = Promise.withResolvers<Ticket>();
     this.#pending.set(job.id, { resolve: (assignment) => resolve(this.#ticket(assignment)), reject });
     const startedMs = this.#clock.nowMs();
-    this.#arrivals.arrived(startedMs);
+    this.#arrivals.arrived(startedMs, job.tokens);
     const effects = this.#scheduler.arrive(job, startedMs);
     this.#observer?.dispatchDecided((this.#clock.nowMs() - startedMs) / 1000);
     this.#carryOut(effects);

@@ -1,6 +1,5 @@
 import type { Member } from '../../domain/membership/member.ts';
 import type { Membership } from '../../domain/membership/membership.ts';
-import type { ModelShape } from '../../domain/model/model.ts';
 import type { PlanningResult } from '../../domain/model/plan.ts';
 import type { Span } from '../../domain/model/span.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
@@ -12,9 +11,8 @@ import type { SwarmOptions } from './swarm-parts.ts';
 import { predictionTerms } from './swarm-sight.ts';
 
 export interface LiveSwarmControlDependencies {
-  readonly swarm: Pick<Swarm, 'askForPlan' | 'drain' | 'arrivalRatePerSecond' | 'serviceTimes'>;
+  readonly swarm: Pick<Swarm, 'askForPlan' | 'drain' | 'arrivalRatePerSecond' | 'serviceTimes' | 'plannedModel'>;
   readonly membership: Pick<Membership, 'members'>;
-  readonly model: ModelShape;
   readonly planner: Pick<Planner, 'ask'>;
   readonly planning: Pick<
     SwarmOptions,
@@ -45,14 +43,14 @@ export class LiveSwarmControl implements SwarmControl {
 
   /** Plans over a copy of the members: neither they nor the live plan change. */
   async whatIf(change: SwarmChange): Promise<PlanOutlook> {
-    const { membership, swarm, model, planning, planner } = this.#deps;
+    const { membership, swarm, planning, planner } = this.#deps;
     const servers = changedServers(membership.members(), change);
     const arrivalRatePerSecond = change.arrivalRatePerSecond ?? swarm.arrivalRatePerSecond();
     const serviceTimes = swarm.serviceTimes();
     const pinned = servers.filter((server) => server.isPinned && server.hosted !== undefined);
     const result = await planner.ask({
       snapshot: {
-        model,
+        model: swarm.plannedModel(),
         servers: servers.map((server) => plannableServer(server, serviceTimes)),
         arrivalRatePerSecond,
         maxLoad: planning.maxLoad,

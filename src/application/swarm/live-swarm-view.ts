@@ -17,7 +17,7 @@ export interface LiveSwarmViewDependencies {
   readonly modelId: string;
   readonly blockCount: number;
   readonly placementPolicy: string;
-  /** Prompt plus output of one request: what one slot's cache holds. */
+  /** Prompt plus output of the longest request. */
   readonly sessionTokens: number;
 }
 
@@ -69,6 +69,7 @@ export class LiveSwarmView implements SwarmView {
       placementPolicy,
       objective: inForce?.objective,
       reservedSlots: inForce?.reservedSlots,
+      slotTokens: this.#slotTokens(),
       placement: inForce?.placement ?? [],
       totalSlots: inForce?.totalSlots ?? 0,
       serviceRatePerSecond: inForce?.serviceRatePerSecond ?? 0,
@@ -108,7 +109,8 @@ export class LiveSwarmView implements SwarmView {
 
   /** Everything the gauges show, in one reading. */
   telemetryState(): TelemetryState {
-    const { clock, contributions, swarm, scheduler, membership, sessionTokens } = this.#deps;
+    const { clock, contributions, swarm, scheduler, membership } = this.#deps;
+    const slotTokens = this.#slotTokens();
     const members = membership.members();
     const { inForce, epoch } = swarm.plan;
     return {
@@ -118,8 +120,8 @@ export class LiveSwarmView implements SwarmView {
         slotsInUse: busy,
         plannedServiceSeconds: chain.serviceSeconds,
         measuredServiceSeconds: swarm.measuredServiceSeconds(chain.id),
-        cacheTokens: chain.slots * sessionTokens,
-        cacheTokensInUse: scheduler.cache === 'tokens' ? tokens : busy * sessionTokens,
+        cacheTokens: chain.slots * slotTokens,
+        cacheTokensInUse: scheduler.cache === 'tokens' ? tokens : busy * slotTokens,
       })),
       runningRequests: scheduler.runningCount,
       queueLength: scheduler.queueLength,
@@ -129,6 +131,7 @@ export class LiveSwarmView implements SwarmView {
       blockCoverageMin: this.#blockCoverageMin(),
       planEpoch: epoch,
       planReservedSlots: inForce?.reservedSlots,
+      planSlotTokens: slotTokens,
       planResponseSeconds: inForce?.responseSeconds,
       arrivalRatePerSecond: swarm.arrivalRatePerSecond(),
       planGainSeconds: swarm.plan.decision?.gainSeconds,
@@ -137,6 +140,11 @@ export class LiveSwarmView implements SwarmView {
       paces: members.map((member) => ({ serverId: member.serverId, pace: member.pace })),
       isLeader: true,
     };
+  }
+
+  /** Tokens for which one slot of the plan has room. */
+  #slotTokens(): number {
+    return this.#deps.swarm.plannedSlotTokens ?? this.#deps.sessionTokens;
   }
 
   /** Fewest serving servers that host any one block. */

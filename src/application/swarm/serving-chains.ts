@@ -12,13 +12,8 @@ const NEWEST_WEIGHT = 0.2;
 
 /** The chains over what servers really host now, and how long requests took on them. */
 export class ServingChains {
-  readonly #model: ModelShape;
   readonly #measured = new Map<string, number>();
   #chains: readonly Chain[] = [];
-
-  constructor(model: ModelShape) {
-    this.#model = model;
-  }
 
   /** Fastest first. */
   get all(): readonly Chain[] {
@@ -26,10 +21,14 @@ export class ServingChains {
   }
 
   /** Composes them anew. A chain with the same hops as before is the same chain, and keeps its figures. */
-  refresh(members: readonly Member[], terms: ServiceTimeTerms): LiveChains & Pick<DispatchPlan, 'jobLimits'> {
+  refresh(
+    model: ModelShape,
+    members: readonly Member[],
+    terms: ServiceTimeTerms,
+  ): LiveChains & Pick<DispatchPlan, 'jobLimits'> {
     const serving = members.filter((member) => phaseOf(member) === 'serving');
     const live = composeLiveChains(
-      this.#model,
+      model,
       serving.map((member) => plannableServer(member, terms)),
       serving.flatMap(readySpan),
     );

@@ -34,6 +34,8 @@ export interface SwarmOptions {
   readonly serviceTimes: ServiceTimeTerms;
   /** Requests after which their measured lengths replace the configured ones, >= 1. */
   readonly workloadSamples: number;
+  /** Tokens of the longest session, where slots are sized by what requests reserve; undefined: each has room for the longest. */
+  readonly sizedSessionTokens?: number | undefined;
   /** Share by which the arrival rate or the lengths must change for another look at the plan, > 0. */
   readonly driftThreshold: number;
   /** Time constant of the arrival rate's estimate, seconds. */

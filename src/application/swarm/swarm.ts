@@ -1,6 +1,7 @@
 import { type HeartbeatReport, isLoading, type Member, type Registration } from '../../domain/membership/member.ts';
 import type { MembershipEffect } from '../../domain/membership/membership-effects.ts';
 import type { Chain, Hop } from '../../domain/model/chain.ts';
+import type { ModelShape } from '../../domain/model/model.ts';
 import type { Span } from '../../domain/model/span.ts';
 import type { DispatcherError } from '../../domain/shared/errors.ts';
 import type { TransportHop } from '../ports/chain-transport.ts';
@@ -32,7 +33,7 @@ export class Swarm implements ChainAccess {
   readonly #deps: SwarmDependencies;
   readonly #options: SwarmOptions;
   readonly #links = new MemberLinks();
-  readonly #chains: ServingChains;
+  readonly #chains = new ServingChains();
   readonly #orders: SpanOrders;
   readonly #draining: DrainingServers;
   readonly #demand: LiveDemand;
@@ -48,7 +49,6 @@ export class Swarm implements ChainAccess {
     const { clock, dispatcher } = deps;
     this.#deps = deps;
     this.#options = options;
-    this.#chains = new ServingChains(deps.model);
     this.#orders = new SpanOrders(deps, this.#links, options.movesAtOnce);
     this.#demand = new LiveDemand(deps.arrivalRate, options);
     this.#paces = new PaceWatch(deps, options.serverLimit);
@@ -97,6 +97,16 @@ export class Swarm implements ChainAccess {
   /** What turns speeds into service times, for requests as they are of late. */
   serviceTimes(): ServiceTimeTerms {
     return this.#demand.serviceTimes();
+  }
+
+  /** The model with the slots that the plan reckons with. */
+  plannedModel(): ModelShape {
+    return this.#demand.plannedModel(this.#deps.model);
+  }
+
+  /** Tokens for which a slot of the plan has room; undefined: for those of the longest session. */
+  get plannedSlotTokens(): number | undefined {
+    return this.#demand.plannedSlotTokens;
   }
 
   arrivalRatePerSecond(): number {
@@ -238,12 +248,12 @@ export class Swarm implements ChainAccess {
 
   /** The swarm as the planner is asked about it; from now on demand and speeds count as planned for. */
   #see(): SwarmSight {
-    const { membership, clock, model } = this.#deps;
+    const { membership, clock } = this.#deps;
     this.#paces.applyAll();
     const demand = this.demand();
     this.#demand.plannedFor(demand);
     return seeSwarm({
-      model,
+      model: this.plannedModel(),
       options: this.#options,
       serviceTimes: this.serviceTimes(),
       members: membership.members(),
@@ -267,7 +277,7 @@ export class Swarm implements ChainAccess {
   /** Chains over what is hosted now, given to the scheduler. */
   #refreshChains(): void {
     const { membership, dispatcher, onChains } = this.#deps;
-    const live = this.#chains.refresh(membership.members(), this.serviceTimes());
+    const live = this.#chains.refresh(this.plannedModel(), membership.members(), this.serviceTimes());
     dispatcher.adoptPlan({ epoch: this.plan.epoch, ...live });
     onChains(live.chains);
   }

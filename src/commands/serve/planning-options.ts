@@ -35,6 +35,7 @@ export function planningOptions(
     },
     settleMs: swarm.step_timeout_seconds * 1000,
     workloadSamples: planner.workload_samples,
+    sizedSessionTokens: sizesSlots(config) ? sessionTokens : undefined,
     driftThreshold: planner.drift_threshold,
     rateWindowSeconds: ARRIVAL_WINDOW_MS / 1000,
     lookIntervalMs: planner.drift_check_seconds * 1000,
@@ -42,4 +43,15 @@ export function planningOptions(
     rejoinMs: swarm.rejoin_seconds * 1000,
     serverLimit: limits.max_servers,
   };
+}
+
+/** Whether plans leave cache for sessions as they come. Other placements make no promise to the longest one. */
+function sizesSlots({ planner, scheduling }: Config): boolean {
+  const isGreedy = planner.placement === 'gbp-cr' || planner.placement === 'gbp-cr-fill';
+  return (
+    planner.slot_size === 'measured' &&
+    scheduling.cache === 'tokens' &&
+    isGreedy &&
+    planner.reserved_slots === undefined
+  );
 }

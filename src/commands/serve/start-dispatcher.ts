@@ -195,7 +195,7 @@ export async function startDispatcher(
       model: { ...shape, dtype: config.model.dtype, weightsDigest: model.weightsDigest },
       metrics: telemetry,
       view,
-      control: new LiveSwarmControl({ swarm, membership, model: shape, planner, planning }),
+      control: new LiveSwarmControl({ swarm, membership, planner, planning }),
       journal,
     },
     log,

@@ -5,6 +5,8 @@ export interface ModelShape {
   readonly blockCount: number;
   /** s_m: memory of one block's parameters, bytes > 0, kept once per server that hosts it. */
   readonly blockBytes: number;
-  /** s_c: cache of one session for one block at the session limit, bytes > 0. */
+  /** s_c: cache of one session for one block, bytes > 0: of the longest session, or of the one that plans reckon with. */
   readonly cacheBytesPerBlock: number;
+  /** Where that is not the longest one: its cache for one block, bytes. No server is given so many blocks that it has no room for it. */
+  readonly longestCacheBytesPerBlock?: number;
 }

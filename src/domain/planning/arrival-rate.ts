@@ -1,8 +1,12 @@
+import { ReservationSizes } from './reservation-sizes.ts';
+
 /**
  * Arrivals per second, estimated from the arrivals themselves: each counts exp(-age / window), so
  * that old ones fade. O(1) per arrival.
  */
 export class ArrivalRate {
+  /** What those that arrived reserve. */
+  readonly sizes = new ReservationSizes();
   readonly #windowMs: number;
   #weight = 0;
   #lastMs: number | undefined;
@@ -13,7 +17,9 @@ export class ArrivalRate {
     this.#windowMs = windowMs;
   }
 
-  arrived(nowMs: number): void {
+  /** @param tokens prompt and longest output, >= 1 */
+  arrived(nowMs: number, tokens = 1): void {
+    this.sizes.asked(tokens);
     this.#startedMs ??= nowMs;
     this.#weight = this.#weightAt(nowMs) + 1;
     this.#lastMs = nowMs;

@@ -28,6 +28,7 @@ export function hasDemandDrifted(planned: Demand, now: Demand, threshold: number
   );
 }
 
-function isFar(before: number, after: number, threshold: number): boolean {
+/** Whether two numbers > 0 differ by more than a share of the first. */
+export function isFar(before: number, after: number, threshold: number): boolean {
   return Math.abs(after - before) > threshold * before;
 }

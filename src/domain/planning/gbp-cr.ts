@@ -31,11 +31,12 @@ export interface ChainClosing {
 
 /**
  * m_j(c) = min(floor(M_j / (s_m + c s_c)), L): blocks that a server can host with cache for c jobs on
- * each of them. Exact for integer bytes up to 2^53.
+ * each of them, and for one of the longest session. Exact for integer bytes up to 2^53.
  * @param reservedSlots c, integer >= 1   @returns integers in [0, L] by server position   O(J)
  */
 export function reservedBlockCounts(swarm: IndexedSwarm, reservedSlots: number): Int32Array {
-  const bytesPerBlock = swarm.blockBytes + reservedSlots * swarm.cacheBytesPerBlock;
+  const cacheBytes = Math.max(reservedSlots * swarm.cacheBytesPerBlock, swarm.leastCacheBytesPerBlock);
+  const bytesPerBlock = swarm.blockBytes + cacheBytes;
   const counts = new Int32Array(swarm.memoryBytes.length);
   for (let j = 0; j < counts.length; j += 1) {
     counts[j] = Math.min(Math.floor((swarm.memoryBytes[j] ?? 0) / bytesPerBlock), swarm.blockCount);

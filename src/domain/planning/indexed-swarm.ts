@@ -23,6 +23,8 @@ export interface IndexedSwarm {
   readonly blockBytes: number;
   /** s_c, bytes. */
   readonly cacheBytesPerBlock: number;
+  /** Cache for one block that every server keeps room for at least, bytes: s_c, or that of the longest session. */
+  readonly leastCacheBytesPerBlock: number;
   readonly serverIds: readonly string[];
   /** M_j, bytes. */
   readonly memoryBytes: Float64Array;
@@ -71,6 +73,7 @@ export function indexSwarm(
     blockCount: model.blockCount,
     blockBytes: model.blockBytes,
     cacheBytesPerBlock: model.cacheBytesPerBlock,
+    leastCacheBytesPerBlock: Math.max(model.cacheBytesPerBlock, model.longestCacheBytesPerBlock ?? 0),
     serverIds: servers.map((server) => server.id),
     memoryBytes: Float64Array.from(servers, (server) => server.memoryBytes),
     communicationSeconds: Float64Array.from(servers, (server) => server.communicationSeconds),

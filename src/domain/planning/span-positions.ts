@@ -6,8 +6,9 @@ import type { SwarmDemand } from './placement-outlook.ts';
 
 /** Blocks that a server can host beside caches of `reservedSlots` jobs per block: m_j(c) of GBP-CR.   O(1) */
 export function blocksThatFit(model: ModelShape, server: Server, reservedSlots: number): number {
-  const { blockBytes, cacheBytesPerBlock, blockCount } = model;
-  return Math.min(blockCount, Math.floor(server.memoryBytes / (blockBytes + reservedSlots * cacheBytesPerBlock)));
+  const { blockBytes, cacheBytesPerBlock, longestCacheBytesPerBlock = 0, blockCount } = model;
+  const cacheBytes = Math.max(reservedSlots * cacheBytesPerBlock, longestCacheBytesPerBlock);
+  return Math.min(blockCount, Math.floor(server.memoryBytes / (blockBytes + cacheBytes)));
 }
 
 /** A block that nobody hosts is worth so many times the worst hosted one. */

@@ -66,6 +66,7 @@ export function toPlanDocument(plan: PlanView): PlanDocument {
     placement_policy: plan.placementPolicy,
     objective: plan.objective ?? null,
     reserved_slots: plan.reservedSlots ?? null,
+    slot_tokens: plan.slotTokens,
     placement: plan.placement.map(toPlacedSpan),
     total_slots: plan.totalSlots,
     service_rate_per_second: plan.serviceRatePerSecond,

@@ -62,6 +62,7 @@ export const planSchema = z.object({
   placement_policy: z.string(),
   objective: z.string().nullable(),
   reserved_slots: z.int().nullable(),
+  slot_tokens: z.int().describe('Tokens of one session for which a slot has room.'),
   placement: z.array(placedSpanSchema),
   total_slots: z.int(),
   service_rate_per_second: z.number(),

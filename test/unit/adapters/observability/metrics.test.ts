@@ -41,6 +41,7 @@ const STATE: TelemetryState = {
   blockCoverageMin: 1,
   planEpoch: 7,
   planReservedSlots: 4,
+  planSlotTokens: 1024,
   planResponseSeconds: { lower: 1, upper: 2, predicted: 1.5 },
   arrivalRatePerSecond: 0.5,
   planGainSeconds: 12.5,

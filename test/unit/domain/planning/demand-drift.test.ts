@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hasDemandDrifted } from '../../../../src/domain/planning/demand-drift.ts';
 import { RequestSizes } from '../../../../src/domain/planning/request-sizes.ts';
+import { ReservationSizes } from '../../../../src/domain/planning/reservation-sizes.ts';
 
 const demand = (arrivalRatePerSecond: number, inputTokens = 100, outputTokens = 50) => ({
   arrivalRatePerSecond,
@@ -35,5 +36,29 @@ describe('the sizes of requests', () => {
     for (let i = 0; i < 1_000; i += 1) sizes.served(1_000, 100);
     for (let i = 0; i < 1_000; i += 1) sizes.served(10, 1);
     expect(sizes.mean(1)?.inputTokens).toBeLessThan(20);
+  });
+});
+
+describe('the size of slots', () => {
+  it('is unknown before enough requests came', () => {
+    const sizes = new ReservationSizes();
+    for (let i = 0; i < 19; i += 1) sizes.asked(100);
+    expect(sizes.slotTokens(20)).toBeUndefined();
+    sizes.asked(100);
+    expect(sizes.slotTokens(20)).toBe(100);
+  });
+
+  it('is half a deviation above the mean of what requests reserve', () => {
+    const sizes = new ReservationSizes();
+    for (let i = 0; i < 100; i += 1) sizes.asked(i % 2 === 0 ? 100 : 300);
+    expect(sizes.slotTokens(20)).toBeGreaterThanOrEqual(249);
+    expect(sizes.slotTokens(20)).toBeLessThanOrEqual(251);
+  });
+
+  it('forgets what came long before', () => {
+    const sizes = new ReservationSizes();
+    for (let i = 0; i < 500; i += 1) sizes.asked(8_000);
+    for (let i = 0; i < 2_000; i += 1) sizes.asked(100);
+    expect(sizes.slotTokens(20)).toBeLessThan(150);
   });
 });
