@@ -79,7 +79,9 @@ async function serve(flags: ServeFlags, io: CommandIo): Promise<void> {
     const running = dispatcher;
     reload = () => reloadDoors(running, log);
     running.ready.then(({ chains, slots }) => {
-      io.stdout.write(`daisychain ready: ${addresses(running)}, model ${model.id}, ${chains} chains, ${slots} slots\n`);
+      io.stdout.write(
+        `daisychain ready: ${addresses(running)}, model ${model.id}, ${count(chains, 'chain')}, ${count(slots, 'slot')}\n`,
+      );
     });
     process.on('SIGHUP', reload);
     await stop.received;
@@ -134,6 +136,10 @@ function embed(
 
 function plainJoinToken(config: Config): string | undefined {
   return config.security.join_tokens.find((token) => !HASHED_KEY.test(token));
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function addresses(dispatcher: RunningDispatcher): string {

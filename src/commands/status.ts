@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { WriteStream } from 'node:tty';
 import { Command, InvalidArgumentError } from 'commander';
 import { DispatcherError } from '../domain/shared/errors.ts';
 import { type CommandIo, UsageError } from './command-io.ts';
@@ -8,7 +9,11 @@ import { statusTable } from './status-report.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 const DEFAULT_INTERVAL_SECONDS = 2;
-const CLEAR_SCREEN = '\u001b[2J\u001b[H';
+const CLEAR_SCREEN = '\u001b[2J';
+/** Written over what is there, so that the screen does not flicker. */
+const HOME = '\u001b[H';
+const END_OF_LINE = '\u001b[K\n';
+const CLEAR_BELOW = '\u001b[J';
 
 interface StatusFlags {
   readonly url: string;
@@ -46,7 +51,7 @@ export function buildStatusCommand(io: CommandIo, until?: AbortSignal): Command 
         return;
       }
       const status = await readStatus(flags.url, apiKey);
-      io.stdout.write(flags.json ? `${JSON.stringify(status)}\n` : statusTable(status));
+      io.stdout.write(flags.json ? `${JSON.stringify(status)}\n` : statusTable(status, terminalOf(io)?.columns));
     });
 }
 
@@ -58,15 +63,36 @@ async function watch(
   seconds: number,
   until?: AbortSignal,
 ): Promise<void> {
-  const isTerminal = 'isTTY' in io.stdout && io.stdout.isTTY === true;
+  let isFirst = true;
   while (!until?.aborted) {
-    const text = await readStatus(url, apiKey).then(statusTable, (error: unknown) => {
-      if (error instanceof DispatcherError && error.code === 'DSP_SERVER_LOST') return `${error.message}\n`;
-      throw error;
-    });
-    io.stdout.write(isTerminal ? CLEAR_SCREEN + text : `${text}\n`);
+    const terminal = terminalOf(io);
+    const text = await readStatus(url, apiKey).then(
+      (status) => statusTable(status, terminal?.columns),
+      (error: unknown) => {
+        if (error instanceof DispatcherError && error.code === 'DSP_SERVER_LOST') return `${error.message}\n`;
+        throw error;
+      },
+    );
+    if (terminal === undefined) io.stdout.write(`${text}\n`);
+    else io.stdout.write((isFirst ? CLEAR_SCREEN : '') + HOME + screenful(text, terminal.rows) + CLEAR_BELOW);
+    isFirst = false;
     await sleep(seconds * 1_000, undefined, until === undefined ? {} : { signal: until }).catch(() => undefined);
   }
+}
+
+/** Lines that would scroll the screen are left out. */
+function screenful(text: string, rows: number): string {
+  const lines = text.trimEnd().split('\n');
+  const room = Math.max(1, rows - 1);
+  const shown =
+    lines.length <= room ? lines : [...lines.slice(0, room - 1), `and ${lines.length - room + 1} more lines`];
+  return shown.map((line) => line + END_OF_LINE).join('');
+}
+
+/** Size of the terminal that is written to; undefined where it is none. */
+function terminalOf({ stdout }: CommandIo): { readonly columns: number; readonly rows: number } | undefined {
+  const { isTTY, columns, rows } = stdout as Partial<WriteStream>;
+  return isTTY === true ? { columns: columns || 80, rows: rows || 24 } : undefined;
 }
 
 async function readKey(file: string): Promise<string> {

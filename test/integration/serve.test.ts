@@ -188,13 +188,18 @@ describe('serve with what it cannot do', () => {
     expect(serve.stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('says so when a port is taken', async () => {
+  it('says which port is taken, and what to do', async () => {
     const first = new ServeProcess([]);
     await expect.poll(() => first.stdout, SOON).toContain('daisychain listens');
-    const port = /HTTP http:\/\/127\.0\.0\.1:(\d+)/.exec(first.stdout)?.[1] ?? '';
-    const second = new ServeProcess(['--http-port', port]);
-    expect(await second.exited).not.toBe(0);
-    expect(second.stderr).toContain('http.port');
+    const [, http = '', grpc = ''] =
+      /HTTP http:\/\/127\.0\.0\.1:(\d+), gRPC 127\.0\.0\.1:(\d+)/.exec(first.stdout) ?? [];
+    const attempts = Object.entries({ http, grpc }).map(async ([section, port]) => {
+      const second = new ServeProcess([`--${section}-port`, port]);
+      expect(await second.exited).toBe(1);
+      expect(second.stderr).toContain(`daisychain: ${section}.port: 127.0.0.1:${port} is in use: another`);
+      expect(second.stderr).toContain(`--${section}-port (0: any free one)`);
+    });
+    await Promise.all(attempts);
     await first.stop();
   });
 });

@@ -1,7 +1,6 @@
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { DispatcherError } from '../../domain/shared/errors.ts';
 import { formatHostPort } from '../wire/address.ts';
 import { loadProtos, serviceDefinition } from '../wire/load-protos.ts';
 import { type DispatcherServiceDependencies, dispatcherHandlers } from './dispatcher-service.ts';
@@ -16,7 +15,7 @@ export interface GrpcServerOptions {
 
 /** The dispatcher's gRPC front, built and not yet listening. */
 export interface GrpcServer {
-  /** @returns the port bound   @throws DispatcherError DSP_INVALID_ARGUMENT when the address cannot be bound */
+  /** @returns the port bound   @throws Error of grpc-js: the address cannot be bound */
   listen(host: string, port: number): Promise<number>;
   /** What `grpc.health.v1.Health` answers, for "" and for `daisychain.v1.Dispatcher`. Joining is possible as long as the process lives. */
   setServing(isServing: boolean): void;
@@ -49,18 +48,9 @@ export function buildGrpcServer(
   return {
     listen: (host, port) =>
       new Promise((resolve, reject) => {
-        const address = formatHostPort({ host, port });
-        server.bindAsync(address, options.credentials, (error, bound) => {
-          if (error === null) resolve(bound);
-          else
-            reject(
-              new DispatcherError(
-                'DSP_INVALID_ARGUMENT',
-                `grpc.port: ${address} cannot be listened on: ${error.message}`,
-                { param: 'grpc.port', cause: error },
-              ),
-            );
-        });
+        server.bindAsync(formatHostPort({ host, port }), options.credentials, (error, bound) =>
+          error === null ? resolve(bound) : reject(error),
+        );
       }),
     setServing: (isServing) => {
       const status = isServing ? 'SERVING' : 'NOT_SERVING';

@@ -1,6 +1,5 @@
 import type { Server as HttpsServer } from 'node:https';
 import { ServerCredentials } from '@grpc/grpc-js';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { AddressPolicy } from '../../adapters/grpc/address-policy.ts';
 import { buildGrpcServer, type GrpcServer } from '../../adapters/grpc/build-grpc-server.ts';
@@ -9,6 +8,7 @@ import { buildHttpServer } from '../../adapters/http/build-http-server.ts';
 import type { MetricsPage } from '../../adapters/http/http-deps.ts';
 import { newRandomId } from '../../adapters/system/random-id.ts';
 import { systemClock } from '../../adapters/system/system-clock.ts';
+import { formatHostPort } from '../../adapters/wire/address.ts';
 import type { InferenceService } from '../../application/ports/inference.ts';
 import type { RequestJournal } from '../../application/ports/request-journal.ts';
 import type { SwarmControl } from '../../application/ports/swarm-control.ts';
@@ -79,10 +79,13 @@ export function openFronts(config: Config, parts: FrontParts, log: Logger): Fron
   });
   return {
     listen: async () => {
-      const grpcPort = await grpc.listen(config.grpc.host, config.grpc.port);
-      const httpUrl = await listenHttp(http, config).catch((error: unknown) => {
-        grpc.forceClose();
-        throw error;
+      const { host, port } = config.http;
+      const httpUrl = await http.listen({ host, port }).catch((error: unknown) => {
+        throw cannotListen('http', config.http, error);
+      });
+      const grpcPort = await grpc.listen(config.grpc.host, config.grpc.port).catch(async (error: unknown) => {
+        await http.close();
+        throw cannotListen('grpc', config.grpc, error);
       });
       return { httpUrl, grpcAddress: `${config.grpc.host}:${grpcPort}` };
     },
@@ -158,15 +161,17 @@ function buildGrpcFront(
   );
 }
 
-async function listenHttp(http: FastifyInstance, config: Config): Promise<string> {
-  const { host, port } = config.http;
-  try {
-    return await http.listen({ host, port });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DispatcherError('DSP_INVALID_ARGUMENT', `http.port: ${host}:${port} cannot be listened on: ${reason}`, {
-      param: 'http.port',
-      cause: error,
-    });
-  }
+/** @param error why an address of the section cannot be bound */
+function cannotListen(
+  section: 'http' | 'grpc',
+  { host, port }: Pick<Config['http'], 'host' | 'port'>,
+  error: unknown,
+): DispatcherError {
+  const param = `${section}.port`;
+  const reason = error instanceof Error ? error.message : String(error);
+  const address = formatHostPort({ host, port });
+  const told = reason.includes('EADDRINUSE')
+    ? `${address} is in use: another dispatcher or program listens there; end it, or choose another port with --${section}-port (0: any free one)`
+    : `${address} cannot be listened on: ${reason}`;
+  return new DispatcherError('DSP_INVALID_ARGUMENT', `${param}: ${told}`, { param, cause: error });
 }
