@@ -187,7 +187,7 @@ const planner = z.strictObject({
   search_evaluations: count(1, 100_000).default(60).describe('plans that one such search judges at most'),
   search_seconds: seconds(0.1, 3600).default(5).describe('time after which the best plan it has found must do'),
   time_limit_seconds: seconds(1, 3600)
-    .default(30)
+    .default(60)
     .describe(
       'a computation of the planner that takes longer is given up: the plan stays, and the planner is started anew',
     ),
