@@ -1,6 +1,7 @@
 import type { Member } from '../../domain/membership/member.ts';
 import type { StaleReason } from '../../domain/membership/membership-effects.ts';
 import type { PlacedSpan } from '../../domain/model/placement.ts';
+import { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
 import { type LookOutcome, wantsSearch } from '../../domain/planning/live-look.ts';
 import type { PlannerAnswer } from '../ports/planner.ts';
 import { logPlan } from './plan-log.ts';
@@ -29,6 +30,11 @@ export interface ReplannerOptions {
 /** Answers in a row that are not used because servers went while they were made: else constant losses would leave no plan at all. */
 const MAX_OUTDATED = 3;
 
+/** Over about this long it is counted how often servers come and go. */
+const CHANGES_WINDOW_MS = 3_600_000;
+
+const CHANGES: ReadonlySet<StaleReason> = new Set(['join', 'leave', 'lost', 'excluded', 'readmitted', 'drain']);
+
 /**
  * When the plan is looked at, and what becomes of the answers. A change marks the plan stale; after a
  * quiet time the planner is asked about the swarm as it then is, one look at a time: changes meanwhile
@@ -51,6 +57,8 @@ export class Replanner {
     source: undefined,
     search: undefined,
   };
+  /** Servers that come or go, together as they are looked at. */
+  readonly #changes = new ArrivalRate(CHANGES_WINDOW_MS);
   #isLooking = false;
   /** Why to look again as soon as the present look has ended. */
   #again: StaleReason | undefined;
@@ -101,6 +109,7 @@ export class Replanner {
       return;
     }
     this.#isLooking = true;
+    if (CHANGES.has(reason)) this.#changes.arrived(this.#deps.clock.nowMs());
     const sight = this.#hooks.see();
     this.#deps.planner.look(sight.look, (answer) => {
       this.#isLooking = false;
@@ -181,7 +190,11 @@ export class Replanner {
     this.#isSearching = true;
     this.#isSearchCurrent = true;
     const sight = this.#hooks.see();
-    this.#deps.planner.search({ look: sight.look, prediction: sight.prediction }, (answer) => {
+    const { look, prediction } = sight;
+    // Until servers come or go again: what a whole placement gains is hardly worth anything after that.
+    const calmSeconds = 1 / this.#changes.perSecond(this.#deps.clock.nowMs());
+    const horizonSeconds = Math.min(look.horizonSeconds, calmSeconds);
+    this.#deps.planner.search({ look: { ...look, horizonSeconds }, prediction }, (answer) => {
       this.#isSearching = false;
       if (!this.#isStopped) this.#searched(sight, answer);
     });
