@@ -19,13 +19,18 @@ class NaivePredictions {
   readonly running = new Map<string, Running>();
   readonly waiting = new Map<string, Job>();
   #pace = 1;
+  #means = { took: 0, planned: 0 };
   #ends = 0;
 
   ended({ job, serviceSeconds, startedMs }: Running, nowMs: number): void {
-    const seen = (nowMs - startedMs) / 1000 / (serviceSeconds * (job.size ?? 1));
+    const planned = serviceSeconds * (job.size ?? 1);
+    if (this.#ends === 0) this.#means = { took: 0.1 * serviceSeconds, planned: 0.1 * serviceSeconds };
     this.#ends += 1;
-    const bounded = Math.min(PACE_RANGE.max, Math.max(PACE_RANGE.min, seen));
-    this.#pace += Math.max(0.1, 1 / this.#ends) * (bounded - this.#pace);
+    const weight = Math.max(0.1, 1 / (this.#ends + 1));
+    const mix = (mean: number, newest: number): number => (1 - weight) * mean + weight * newest;
+    const { took, planned: plannedMean } = this.#means;
+    this.#means = { took: mix(took, (nowMs - startedMs) / 1000), planned: mix(plannedMean, planned) };
+    this.#pace = Math.min(PACE_RANGE.max, Math.max(PACE_RANGE.min, this.#means.took / this.#means.planned));
   }
 
   waitMs(nowMs: number): number {

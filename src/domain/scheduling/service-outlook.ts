@@ -4,6 +4,8 @@ import { RunningSample, type RunningSince, SAMPLE_SIZE } from './running-sample.
 
 /** How much the newest end weighs in the pace. */
 const NEWEST_WEIGHT = 0.1;
+/** The pace begins as if so much of a typical job had gone as planned. */
+const PRIOR_SHARE = 0.1;
 /** Ends before the pace is taken for known: until then the plan's times are mere promises. */
 const KNOWN_AFTER = 5;
 /** A deadline is given up at arrival when even this share of the predicted wait is longer. */
@@ -15,7 +17,11 @@ export class ServiceOutlook {
   readonly #sample = new RunningSample();
   readonly #prediction = new WaitPrediction(SAMPLE_SIZE);
   readonly #sortRemaining = (into: Float64Array): void => this.#sample.sortRemaining(into);
+  /** What jobs took over what was planned for them, both together: of a very short one most is not its length. */
   #pace = 1;
+  /** Seconds of jobs of late, the newest weighing most. */
+  #tookMean = 0;
+  #plannedMean = 0;
   #ends = 0;
 
   /** Whether a job had better be told at once that its deadline cannot be met, as far as enough jobs have ended to say so. */
@@ -45,12 +51,16 @@ export class ServiceOutlook {
 
   /** A job ran to its end. */
   observe(running: RunningSince, nowMs: number): void {
-    const planned = running.state.chain.serviceSeconds * (running.job.size ?? 1);
-    const seen = (nowMs - running.startedMs) / 1000 / planned;
-    if (!Number.isFinite(seen)) return;
-    const bounded = Math.min(PACE_RANGE.max, Math.max(PACE_RANGE.min, seen));
+    const { serviceSeconds } = running.state.chain;
+    const planned = serviceSeconds * (running.job.size ?? 1);
+    const took = (nowMs - running.startedMs) / 1000;
+    if (!Number.isFinite(took / planned)) return;
+    if (this.#ends === 0) this.#tookMean = this.#plannedMean = PRIOR_SHARE * serviceSeconds;
     this.#ends += 1;
-    this.#pace += Math.max(NEWEST_WEIGHT, 1 / this.#ends) * (bounded - this.#pace);
+    const weight = Math.max(NEWEST_WEIGHT, 1 / (this.#ends + 1));
+    this.#tookMean += weight * (took - this.#tookMean);
+    this.#plannedMean += weight * (planned - this.#plannedMean);
+    this.#pace = Math.min(PACE_RANGE.max, Math.max(PACE_RANGE.min, this.#tookMean / this.#plannedMean));
   }
 
   /**

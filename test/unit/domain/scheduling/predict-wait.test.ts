@@ -139,6 +139,23 @@ describe('a scheduler that predicts', () => {
     expect(scheduler.arrive({ id: 'first', deadlineMs: nowMs + 15_000, priority: 'high' }, nowMs)).toEqual([]);
   });
 
+  it('expects no long job to take as much more than planned as a very short one did, of which most is not its length', () => {
+    const scheduler = new Scheduler({ queueLimit: 0, predictsWaits: true });
+    const chain = { id: 'c', hops: HOPS, slots: 1, serviceSeconds: 2 };
+    scheduler.adoptPlan({ epoch: 1, chains: [chain], serverSlots: new Map() }, 0);
+    for (const i of [0, 1, 2]) {
+      scheduler.arrive({ id: `short-${i}`, deadlineMs: undefined, size: 0.01 }, 1_000 * i);
+      scheduler.complete(`short-${i}`, 'completed', 1_000 * i + 300);
+    }
+    scheduler.arrive({ id: 'long', deadlineMs: undefined, size: 2 }, 3_000);
+    const [refused] = scheduler.arrive({ id: 'late', deadlineMs: undefined }, 3_000);
+    // Planned are 4 s; fifteen times that would be a minute.
+    expect(refused).toMatchObject({ reason: 'queue_full' });
+    const retryAfterMs = (refused as { retryAfterMs: number }).retryAfterMs;
+    expect(retryAfterMs).toBeGreaterThanOrEqual(4_000);
+    expect(retryAfterMs).toBeLessThan(20_000);
+  });
+
   it('takes every deadline while it has not seen how long jobs take', () => {
     const scheduler = new Scheduler({ queueLimit: 10, predictsWaits: true });
     const chain = { id: 'c', hops: HOPS, slots: 1, serviceSeconds: 1000 };
