@@ -28,6 +28,7 @@ export function planDocument(result: PlanningResult, settings: PlanSettings): Re
       server_id: span.serverId,
       first_block: span.firstBlock,
       block_count: span.blockCount,
+      ...(result.utilisation === undefined ? {} : { utilisation: result.utilisation.get(span.serverId) ?? 0 }),
     })),
     chains: result.chains.map((chain) => ({
       servers: chain.hops.map((hop) => hop.serverId),
@@ -59,11 +60,12 @@ export function planTable(swarm: SwarmFile, result: PlanningResult, settings: Pl
     ...facts(result, settings),
     '',
     ...textTable(
-      ['server', 'blocks', 'count'],
+      ['server', 'blocks', 'count', ...(result.utilisation === undefined ? [] : ['busy'])],
       result.placement.map((span) => [
         span.serverId,
         `${span.firstBlock}..${endBlock(span) - 1}`,
         String(span.blockCount),
+        ...(result.utilisation === undefined ? [] : [percent(result.utilisation.get(span.serverId) ?? 0)]),
       ]),
     ),
     '',
@@ -102,6 +104,10 @@ function facts(result: FeasiblePlan, settings: PlanSettings): string[] {
   const width = Math.max(...facts.map(([name]) => name.length));
   const lines = facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
   return result.reason === undefined ? lines : [...lines, '', `Note: ${result.reason}.`];
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
 }
 
 function seconds(value: number): string {

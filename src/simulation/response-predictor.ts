@@ -1,9 +1,11 @@
 import type { Chain } from '../domain/model/chain.ts';
 import type { ResponseBounds } from '../domain/model/plan.ts';
+import type { ComputeSharing } from '../domain/planning/compute-demand.ts';
+import { createComputeModel } from '../domain/planning/compute-model.ts';
 import { computeExactResponse } from '../domain/planning/exact-response-time.ts';
+import { estimateOverflow } from '../domain/planning/overflow-estimate.ts';
 import type { ResponsePredictor } from '../domain/planning/response-predictor.ts';
 import { computeResponseBounds, serviceRate } from '../domain/planning/response-time-bounds.ts';
-import type { SharedServerSpeeds, TokenWorkload } from '../domain/planning/service-times.ts';
 import type { JobRecords } from './job-records.ts';
 import { simulateIndependent } from './simulate-independent.ts';
 import { simulateSharedCompute } from './simulate-shared-compute.ts';
@@ -32,6 +34,10 @@ export function createIndependentPredictor(arrivalRatePerSecond: number, seed = 
     return meanResponse(simulateIndependent({ chains, jobs }));
   };
   return {
+    screen: (chains) => ({
+      seconds: estimateOverflow(chains, arrivalRatePerSecond)?.responseSeconds,
+      isTrusted: true,
+    }),
     estimate: (chains, uselessFromSeconds = Number.POSITIVE_INFINITY) => {
       const bounds = computeResponseBounds(chains, arrivalRatePerSecond);
       if (bounds === undefined || bounds.lower >= uselessFromSeconds) return bounds?.lower;
@@ -49,14 +55,8 @@ export function createIndependentPredictor(arrivalRatePerSecond: number, seed = 
   };
 }
 
-export interface SharedComputePrediction {
+export interface SharedComputePrediction extends ComputeSharing {
   readonly arrivalRatePerSecond: number;
-  readonly meanTokens: TokenWorkload;
-  /** By server id, for every server of the swarm. */
-  readonly speeds: ReadonlyMap<string, SharedServerSpeeds>;
-  readonly hiddenBytesPerToken: number;
-  /** Undefined sends prompts whole. */
-  readonly prefillChunkTokens: number | undefined;
   readonly seed?: number;
 }
 
@@ -67,7 +67,7 @@ const SHARED_BUDGET = 60;
 /** The one prediction that people read may take longer. */
 const PREDICTION_FACTOR = 4;
 
-/** Predictions where sessions share the compute of their servers: always simulated. */
+/** Predictions where sessions share the compute of their servers: simulated, after a quick look by an approximation. */
 export function createSharedComputePredictor(prediction: SharedComputePrediction): ResponsePredictor {
   const { arrivalRatePerSecond, meanTokens, prefillChunkTokens, seed = 1 } = prediction;
   const chunks = Math.ceil(meanTokens.inputTokens / (prefillChunkTokens ?? meanTokens.inputTokens));
@@ -80,7 +80,13 @@ export function createSharedComputePredictor(prediction: SharedComputePrediction
       const jobs = typicalPoissonJobs({ jobs: factor * jobCount, seed, ratePerSecond: arrivalRatePerSecond });
       return meanResponse(simulateSharedCompute({ ...prediction, chains, jobs }));
     };
+  const compute = createComputeModel(prediction, arrivalRatePerSecond);
   return {
+    screen: (chains) => {
+      const { responseSeconds, isTrusted } = compute.outlook(chains);
+      return { seconds: responseSeconds, isTrusted };
+    },
+    compute,
     estimate: simulate(1),
     predict: simulate(PREDICTION_FACTOR),
     // A prompt sent in pieces overlaps with itself: it can be faster than the sum of its hops.

@@ -34,6 +34,8 @@ export interface FeasiblePlan {
   readonly serviceRatePerSecond: number;
   /** Undefined when unstable: arrival rate >= service rate. `reason` then says so. */
   readonly responseSeconds: ResponseBounds | undefined;
+  /** Share of its time that each server works at the arrival rate, by server id; where sessions share compute. Above 1: more than it can. */
+  readonly utilisation?: ReadonlyMap<string, number>;
   readonly reason: string | undefined;
   /** Of a search that judged whole plans: how many, and whether time ended it early. */
   readonly search?: { readonly evaluations: number; readonly isCutShort: boolean };

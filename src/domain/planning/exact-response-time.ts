@@ -10,6 +10,8 @@ const MAX_SWEEPS = 5_000;
 const TOLERANCE = 1e-14;
 /** Levels whose jobs weigh less than this against the rest are beyond the rounding of the mean. */
 const NEGLIGIBLE = 1e-19;
+/** Classes that fewer jobs than this share would ever reach are left out: they cannot be seen in the mean. */
+const NEVER = 1e-13;
 
 /** Chains of one speed, which JFFC does not tell apart: fastest first. */
 interface SpeedClass {
@@ -38,9 +40,35 @@ export function computeExactResponse(
   const rate = serviceRate(chains);
   if (!(arrivalRatePerSecond < rate)) return undefined;
   const classes = groupBySpeed(chains);
-  const states = classes.reduce((product, { slots }) => Math.min(product * (slots + 1), maxStates + 1), 1);
-  if (states > maxStates) return undefined;
-  return new LevelChain(classes, states, arrivalRatePerSecond).meanResponseSeconds();
+  let states = 1;
+  for (let reached = 1; reached <= classes.length; reached += 1) {
+    states *= 1 + (classes[reached - 1]?.slots ?? 0);
+    if (states > maxStates) return undefined;
+    const used = classes.slice(0, reached);
+    if (reached < classes.length && !(shareOfFull(used, arrivalRatePerSecond) < NEVER)) continue;
+    return new LevelChain(used, states, arrivalRatePerSecond).meanResponseSeconds();
+  }
+  return undefined;
+}
+
+/**
+ * At most this share of jobs finds these classes full: the birth-death process that keeps their jobs on
+ * the slowest of them, with everybody waiting for these classes, has more jobs in it. 1 when they alone are unstable.
+ */
+function shareOfFull(classes: readonly SpeedClass[], lambda: number): number {
+  let weight = 1;
+  let weights = 0;
+  let rate = 0;
+  for (const { slots, serviceRate: mu } of classes.toReversed()) {
+    for (let s = 1; s <= slots; s += 1) {
+      weights += weight;
+      weight *= lambda / (rate + s * mu);
+    }
+    rate += slots * mu;
+  }
+  if (!(lambda < rate)) return 1;
+  const full = weight / (1 - lambda / rate);
+  return full / (weights + full);
 }
 
 function groupBySpeed(chains: readonly ChainCapacity[]): SpeedClass[] {

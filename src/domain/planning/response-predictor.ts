@@ -1,10 +1,22 @@
 import type { Chain } from '../model/chain.ts';
+import type { ComputedChain } from './compute-demand.ts';
+import type { ComputeModel } from './compute-model.ts';
+
+/** A quick look at a plan. */
+export interface Screening {
+  /** Mean response time, seconds; undefined when unstable. */
+  readonly seconds: number | undefined;
+  /** Whether plans can be told apart by it; where not, only estimates can. */
+  readonly isTrusted: boolean;
+}
 
 /**
  * Predicts the mean response time of chains at one arrival rate, under one service model. Built
  * outside the domain's planner (a simulation does it), and given to it.
  */
 export interface ResponsePredictor {
+  /** An approximation in a fraction of a millisecond: a search looks at thousands of plans by it. Absent where there is none. */
+  screen?(chains: readonly ComputedChain[]): Screening;
   /**
    * For comparing plans: every call sees the same jobs, so that differences are the plans' own.
    * @param uselessFromSeconds plans this slow are of no interest: any value not below it may stand for theirs
@@ -17,4 +29,6 @@ export interface ResponsePredictor {
   readonly respectsServiceTime: boolean;
   /** Estimates that one plan may cost. */
   readonly budget: number;
+  /** Where sessions share the compute of their servers: how much of it plans take. */
+  readonly compute?: ComputeModel;
 }

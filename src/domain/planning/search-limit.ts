@@ -2,15 +2,18 @@ import type { PlanJudge } from './plan-judge.ts';
 
 /** How much a search for a plan may cost. */
 export interface SearchLimit {
-  /** Plans that may be judged, >= 1. */
+  /** Plans that may be judged, >= 1; beside each, `LOOKS_PER_EVALUATION` may be looked at quickly. */
   readonly evaluations: number;
   /** Asked before each of them; true ends the search with the best plan so far. A constant `false` keeps it deterministic. */
   readonly isOver: () => boolean;
 }
 
+/** Quick looks at plans that cost about as much as judging one. */
+const LOOKS_PER_EVALUATION = 100;
+
 /** A judge that counts what it is asked, and finds every plan useless once time is up. */
 export interface LimitedJudge extends PlanJudge {
-  /** Values that were really computed. */
+  /** Plans that were judged or looked at. */
   readonly evaluations: () => number;
   /** Whether time ended the search, rather than the number of plans. */
   readonly isCutShort: () => boolean;
@@ -33,7 +36,17 @@ export function limitJudge(judge: PlanJudge, limit?: SearchLimit): LimitedJudge 
     evaluations += 1;
     return judge.finalValue(chains, uselessFromSeconds);
   };
+  const screen: PlanJudge['screen'] = (chains) => {
+    if (evaluations > 0 && limit?.isOver() === true) isCutShort = true;
+    if (isCutShort) return { seconds: undefined, isTrusted: false };
+    evaluations += 1;
+    return judge.screen?.(chains) ?? { seconds: undefined, isTrusted: false };
+  };
+  const looks = limit === undefined ? judge.screenings : LOOKS_PER_EVALUATION * limit.evaluations;
   return {
+    ...(judge.screen === undefined ? {} : { screen }),
+    screenings: Math.min(judge.screenings, looks),
+    variants: judge.variants,
     value,
     finalValue,
     respectsServiceTime: judge.respectsServiceTime,

@@ -114,11 +114,37 @@ describe('the objective `predicted`', () => {
     }
   });
 
-  it('leaves plans aside whose lower bound is already worse than the best value', () => {
-    const fastestFirst = (chains: readonly Chain[]): number => (chains[0]?.serviceSeconds ?? 0) * 0.5;
-    const { calls, predictor: early } = predictor(fastestFirst, { respectsServiceTime: true });
-    makePlan(snapshot({ objective: 'predicted', placementPolicy: 'gbp-cr', predictor: early }));
-    expect(calls.estimates).toBe(1);
+  it('looks at plans quickly where the predictor can, and with care at a few', () => {
+    let careful = 0;
+    const looks: number[] = [];
+    const { calls, predictor: quick } = predictor((chains) => 1 + Math.abs(slotsOf(chains) - 10), {
+      screen: (chains) => {
+        const slots = chains.reduce((sum, chain) => sum + chain.slots, 0);
+        looks.push(slots);
+        return { seconds: 1 + Math.abs(slots - 10), isTrusted: true };
+      },
+    });
+    const counted = {
+      ...quick,
+      predict: (chains: readonly Chain[]) => {
+        careful += 1;
+        return 1 + Math.abs(slotsOf(chains) - 10);
+      },
+    };
+    const plan = feasible(makePlan(snapshot({ objective: 'predicted', predictor: counted })));
+    expect(plan.totalSlots).toBe(10);
+    expect(looks.length).toBeGreaterThan(100);
+    expect(calls.estimates).toBe(0);
+    expect(careful).toBeLessThan(15);
+  });
+
+  it('trusts estimates alone where the quick look is not to be trusted', () => {
+    const { calls, predictor: blind } = predictor((chains) => 1 + Math.abs(slotsOf(chains) - 10), {
+      screen: () => ({ seconds: 1, isTrusted: false }),
+    });
+    const plan = feasible(makePlan(snapshot({ objective: 'predicted', predictor: blind })));
+    expect(Math.abs(plan.totalSlots - 10)).toBeLessThanOrEqual(1);
+    expect(calls.estimates).toBeGreaterThan(10);
   });
 
   it('decides between the best plan of each placement by the careful prediction', () => {
