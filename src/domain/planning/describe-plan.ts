@@ -1,11 +1,11 @@
-import type { FeasiblePlan, PlanningObjective, PlanningResult } from '../model/plan.ts';
+import type { FeasiblePlan, PlacementPolicy, PlanningObjective, PlanningResult } from '../model/plan.ts';
 import type { ComputeModel } from './compute-model.ts';
 import { computedChains, computeVariants } from './compute-variants.ts';
 import { explainInfeasible } from './explain-infeasible.ts';
 import type { IndexedSwarm } from './indexed-swarm.ts';
 import { nameChains, namePlacement } from './indexed-swarm.ts';
-import type { PlanningSnapshot } from './make-plan.ts';
 import type { ReservedPlan } from './reserved-plan.ts';
+import type { ResponsePredictor } from './response-predictor.ts';
 import { computeResponseBounds, serviceRate } from './response-time-bounds.ts';
 
 /** A plan that was found, and what is to be told about how. */
@@ -16,12 +16,17 @@ export interface FoundPlan {
   readonly search?: FeasiblePlan['search'];
 }
 
+/** What of the planner's input a description needs: see `PlanningSnapshot`. */
+interface PlanTerms {
+  readonly arrivalRatePerSecond: number;
+  readonly maxLoad: number;
+  readonly placementPolicy: PlacementPolicy;
+  readonly reservedSlots?: number | undefined;
+  readonly predictor?: ResponsePredictor | undefined;
+}
+
 /** What a plan is to its reader: names, rates, the mean response time to expect, and what is wrong with it. */
-export function describePlan(
-  found: FoundPlan | undefined,
-  swarm: IndexedSwarm,
-  snapshot: PlanningSnapshot,
-): PlanningResult {
+export function describePlan(found: FoundPlan | undefined, swarm: IndexedSwarm, snapshot: PlanTerms): PlanningResult {
   if (found === undefined) return { kind: 'infeasible', reason: explainInfeasible(swarm, snapshot.reservedSlots ?? 1) };
   const { predictor, arrivalRatePerSecond } = snapshot;
   // A judge by prediction has chosen among these already.
@@ -50,7 +55,7 @@ export function describePlan(
 }
 
 /** The plan with the slots that its servers' compute has a use for: as few as serve the arrivals. */
-function limited(plan: ReservedPlan, swarm: IndexedSwarm, snapshot: PlanningSnapshot): ReservedPlan {
+function limited(plan: ReservedPlan, swarm: IndexedSwarm, snapshot: PlanTerms): ReservedPlan {
   const compute = snapshot.predictor?.compute;
   if (compute === undefined) return plan;
   const serves = ({ chains }: ReservedPlan): boolean =>
@@ -71,7 +76,7 @@ interface ServerWork {
 function serverWork(
   { chains }: ReservedPlan,
   swarm: IndexedSwarm,
-  { arrivalRatePerSecond, maxLoad }: PlanningSnapshot,
+  { arrivalRatePerSecond, maxLoad }: PlanTerms,
   compute: ComputeModel,
 ): ServerWork {
   const named = computedChains(swarm, chains);
@@ -103,7 +108,7 @@ function excess(busiest: string, share: number, maxLoad: number): string {
   return `server ${busiest} works ${percent(share)} of its time, more than the largest load wanted of ${percent(maxLoad)}`;
 }
 
-function unstable({ arrivalRatePerSecond }: PlanningSnapshot, rate: number): string {
+function unstable({ arrivalRatePerSecond }: PlanTerms, rate: number): string {
   return (
     `unstable: ${rounded(arrivalRatePerSecond)} requests per second arrive and the chains serve ` +
     `${rounded(rate)} at most, so the queue grows without end; add servers or lower the arrival rate`
