@@ -184,7 +184,9 @@ const planner = z.strictObject({
     .describe(
       'with placement best or objective predicted: how long nothing must have changed before a better plan is searched for',
     ),
-  search_evaluations: count(1, 100_000).default(60).describe('plans that one such search judges at most, with a hundred quick looks at others for each'),
+  search_evaluations: count(1, 100_000)
+    .default(60)
+    .describe('plans that one such search judges at most, with a hundred quick looks at others for each'),
   search_seconds: seconds(0.1, 3600).default(5).describe('time after which the best plan it has found must do'),
   time_limit_seconds: seconds(1, 3600)
     .default(60)
