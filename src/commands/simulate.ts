@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { ScenarioFile } from '../config/scenario-file.ts';
@@ -12,7 +13,9 @@ import { burstyJobs, poissonJobs, traceJobs } from '../simulation/workloads.ts';
 import type { CommandIo } from './command-io.ts';
 import { UsageError } from './command-io.ts';
 import { readInputFile } from './input-file.ts';
+import { loadChartRenderer } from './render-chart.ts';
 import { simulationDocument, simulationTable } from './simulate-report.ts';
+import { simulationCharts } from './simulation-charts.ts';
 
 const DEFAULT_JOBS = 30_000;
 const MAX_TRACE_JOBS = 1_000_000;
@@ -28,7 +31,9 @@ export function buildSimulateCommand(io: CommandIo): Command {
     )
     .argument('<file>', "scenario file, YAML or JSON; '-' reads standard input")
     .option('--json', 'print one JSON document')
-    .action(async (file: string, flags: { readonly json?: boolean }) => {
+    .option('--svg <file>', 'also draw response times, queue and cache in use, as one SVG picture')
+    .action(async (file: string, flags: { readonly json?: boolean; readonly svg?: string }) => {
+      const draw = flags.svg === undefined ? undefined : await loadChartRenderer();
       const source = await readInputFile(file);
       const scenario = parseScenarioFile(source.text, source.name);
       const { contest, tooLong } = await createContest(scenario, source.name, file === '-' ? '.' : dirname(file));
@@ -37,13 +42,24 @@ export function buildSimulateCommand(io: CommandIo): Command {
         return runContestant(contest, toContestant(entry, contest, source.name, index));
       });
       clearProgress(io);
+      const isAnySimulated = results.some((result) => result.kind === 'simulated');
+      if (flags.svg !== undefined && draw !== undefined && isAnySimulated)
+        await write(flags.svg, await draw(simulationCharts(contest, results)));
       io.stdout.write(
         flags.json === true
           ? `${JSON.stringify(simulationDocument(results, tooLong))}\n`
           : simulationTable(results, tooLong),
       );
-      if (results.every((result) => result.kind === 'infeasible')) io.setExitCode(1);
+      if (!isAnySimulated) io.setExitCode(1);
     });
+}
+
+async function write(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text);
+  } catch (error) {
+    throw new UsageError(`--svg ${file}: cannot be written: ${(error as Error).message}`);
+  }
 }
 
 async function createContest(

@@ -61,7 +61,7 @@ const contestantSchema = z
     placement: oneOf(['gbp-cr', 'gbp-cr-fill', 'cg-bp', 'petals', 'jffc-only', 'best']).default('gbp-cr'),
     objective: oneOf(['lower', 'upper', 'surrogate', 'predicted']).default('lower'),
     reserved_slots: whole(1, 100_000).optional(),
-    policy: oneOf(['jffc', 'jsq', 'sa-jsq', 'sed', 'jiq', 'ws-rr']).default('jffc'),
+    policy: oneOf(['jffc', 'jsq', 'sa-jsq', 'sed', 'jiq', 'ws-rr', 'petals']).default('jffc'),
     cache: oneOf(['slots', 'chain-tokens', 'tokens']).default('slots'),
     order: oneOf(['fifo', 'shortest']).default('fifo'),
     plan_tokens: whole(1, 10_000_000).optional(),
@@ -150,8 +150,8 @@ function contradiction(
   if (contestant.cache !== 'slots' && workload.kind !== 'trace') {
     return `cache: ${contestant.cache} needs a workload of kind trace, whose requests have tokens`;
   }
-  if (contestant.policy === 'ws-rr' && workload.kind === 'trace') {
-    return 'policy: ws-rr knows no tokens; use it with poisson or bursty';
+  if ((contestant.policy === 'ws-rr' || contestant.policy === 'petals') && workload.kind === 'trace') {
+    return `policy: ${contestant.policy} knows no tokens; use it with poisson or bursty`;
   }
   return undefined;
 }

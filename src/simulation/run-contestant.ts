@@ -2,7 +2,11 @@ import type { ModelShape } from '../domain/model/model.ts';
 import type { FeasiblePlan, PlacementPolicy, PlanningObjective } from '../domain/model/plan.ts';
 import type { Server } from '../domain/model/server.ts';
 import type { Span } from '../domain/model/span.ts';
-import { createWsRrRouter } from '../domain/planning/baselines/baseline-routing.ts';
+import {
+  createPetalsRouter,
+  createWsRrRouter,
+  type PetalsRoutingInput,
+} from '../domain/planning/baselines/baseline-routing.ts';
 import { cacheSlots } from '../domain/planning/gca.ts';
 import { indexPlacement, indexSwarm } from '../domain/planning/indexed-swarm.ts';
 import { composeLiveChains } from '../domain/planning/live-chains.ts';
@@ -25,7 +29,7 @@ import { tokenScheduling } from './token-scheduling.ts';
 import { tokenServiceSeconds } from './token-service.ts';
 import type { SimulatedJobs } from './workloads.ts';
 
-export type DispatchPolicy = 'jffc' | QueuePolicy | 'ws-rr';
+export type DispatchPolicy = 'jffc' | QueuePolicy | 'ws-rr' | 'petals';
 export type ServiceModel = 'independent' | 'shared-compute';
 
 /** A way to plan and to dispatch that is compared with others on the same jobs. */
@@ -72,6 +76,8 @@ export type ContestantResult =
       readonly contestant: Contestant;
       readonly plan: FeasiblePlan;
       readonly summary: SimulationSummary;
+      /** What became of each job. */
+      readonly records: JobRecords;
     }
   | { readonly kind: 'infeasible'; readonly contestant: Contestant; readonly reason: string };
 
@@ -99,8 +105,8 @@ export function runContestant(contest: Contest, contestant: Contestant): Contest
     predictor,
   });
   if (plan.kind === 'infeasible') return { kind: 'infeasible', contestant, reason: plan.reason };
-  const summary = summarize(replay(contest, contestant, plan), WARM_UP_SHARE);
-  return { kind: 'simulated', contestant, plan, summary };
+  const records = replay(contest, contestant, plan);
+  return { kind: 'simulated', contestant, plan, summary: summarize(records, WARM_UP_SHARE), records };
 }
 
 function replay(contest: Contest, contestant: Contestant, planned: FeasiblePlan): JobRecords {
@@ -113,10 +119,15 @@ function replay(contest: Contest, contestant: Contestant, planned: FeasiblePlan)
     const scheduling = tokenScheduling(contest, contestant, plan);
     return simulateSharedCompute({ ...contest, ...scheduling, meanTokens, prefillChunkTokens });
   }
-  if (policy === 'ws-rr') {
+  if (policy === 'ws-rr' || policy === 'petals') {
     const swarm = indexSwarm(contest.model, contest.servers, contest.pinnedSpans);
     const placement = indexPlacement(swarm, plan.placement);
-    return simulateRouted(createWsRrRouter({ swarm, placement, slots: cacheSlots(swarm, placement) }), jobs);
+    const routed = { swarm, placement, slots: cacheSlots(swarm, placement) };
+    const router =
+      policy === 'ws-rr'
+        ? createWsRrRouter(routed)
+        : createPetalsRouter({ ...routed, ...petalsNetwork(contest), sessionsPerServer: plan.reservedSlots });
+    return simulateRouted(router, jobs, 0, swarm.serverIds);
   }
   const serviceSeconds = tokenServiceSeconds(contest, plan.chains);
   const simulation = { chains: plan.chains, jobs, ...(serviceSeconds === undefined ? {} : { serviceSeconds }) };
@@ -140,6 +151,22 @@ function chainsWithSlots(contest: Contest, contestant: Contestant, plan: Feasibl
   const servers = contest.servers.filter((server) => placed.has(server.id));
   return { ...plan, chains: composeLiveChains(contest.model, servers, plan.placement).chains };
 }
+
+/**
+ * Round trips as a PETALS client sees them, of one token. Where a server gives no round trip, its communication is
+ * spread over the tokens of the mean request (all of it is one token's where that is not known); between two
+ * servers, of which a swarm file says nothing, half of either's.
+ */
+function petalsNetwork({ servers, speeds, meanTokens }: Contest): PetalsNetwork {
+  const outputTokens = meanTokens?.outputTokens ?? 1;
+  const rttSeconds = servers.map(
+    ({ id, communicationSeconds }) => speeds.get(id)?.rttSeconds ?? communicationSeconds / outputTokens,
+  );
+  const serverRttSeconds = rttSeconds.map((from) => rttSeconds.map((to) => (from + to) / 2));
+  return { outputTokens, rttSeconds, serverRttSeconds };
+}
+
+type PetalsNetwork = Pick<PetalsRoutingInput, 'outputTokens' | 'rttSeconds' | 'serverRttSeconds'>;
 
 function knownTokens(contest: Contest): TokenWorkload {
   invariant(contest.meanTokens !== undefined, 'the workload of shared compute has tokens');

@@ -5,7 +5,7 @@ import { Scheduler } from '../domain/scheduling/scheduler.ts';
 import type { SchedulerOptions } from '../domain/scheduling/scheduler-options.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { EventQueue } from './event-queue.ts';
-import type { JobRecords } from './job-records.ts';
+import { hopsByChain, type JobRecords } from './job-records.ts';
 import type { SimulatedJobs } from './workloads.ts';
 
 export interface IndependentSimulation {
@@ -47,6 +47,7 @@ export function simulateIndependent(simulation: IndependentSimulation): JobRecor
   scheduler.adoptPlan({ epoch: 1, chains, serverSlots: new Map(), serverCacheBytes, jobLimits }, 0);
   const startSeconds = new Float64Array(jobs.count).fill(Number.NaN);
   const endSeconds = new Float64Array(jobs.count).fill(Number.NaN);
+  const chainOf = new Int32Array(jobs.count).fill(-1);
   const events = new EventQueue();
 
   const apply = (effects: readonly SchedulingEffect[], now: number): void => {
@@ -56,6 +57,7 @@ export function simulateIndependent(simulation: IndependentSimulation): JobRecor
       const chain = positions.get(effect.chain.id);
       invariant(chain !== undefined, 'jobs run on the chains of the plan');
       const end = now + serviceSeconds(job, chain);
+      chainOf[job] = chain;
       startSeconds[job] = now;
       endSeconds[job] = end;
       events.push(end, COMPLETION, job);
@@ -74,5 +76,5 @@ export function simulateIndependent(simulation: IndependentSimulation): JobRecor
     apply(scheduler.arrive({ id: String(job), deadlineMs: undefined, ...describeJob(job) }, 1000 * now), now);
   }
   completeUntil(Number.POSITIVE_INFINITY);
-  return { arrivalSeconds, startSeconds, endSeconds };
+  return { arrivalSeconds, startSeconds, endSeconds, hopsOf: hopsByChain(chains, chainOf) };
 }

@@ -1,7 +1,7 @@
 import type { Chain } from '../domain/model/chain.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import type { Rng } from '../domain/shared/rng.ts';
-import type { JobRecords } from './job-records.ts';
+import { hopsByChain, type JobRecords } from './job-records.ts';
 import type { SimulatedJobs } from './workloads.ts';
 
 /** Policies that send each job to a chain at once, where it queues: what JFFC's central queue is compared with. */
@@ -35,6 +35,7 @@ export function simulatePolicy(policy: QueuePolicy, simulation: PolicySimulation
   const ends: number[][] = chains.map(() => []);
   const startSeconds = new Float64Array(jobs.count);
   const endSeconds = new Float64Array(jobs.count);
+  const chainOf = new Int32Array(jobs.count);
   for (let job = 0; job < jobs.count; job += 1) {
     const now = jobs.arrivalSeconds[job] ?? 0;
     const waiting = chains.map((chain, k) => {
@@ -48,11 +49,12 @@ export function simulatePolicy(policy: QueuePolicy, simulation: PolicySimulation
     const start = Math.max(now, slots[slot] ?? 0);
     const end = start + serviceSeconds(job, chain);
     slots[slot] = end;
+    chainOf[job] = chain;
     ends[chain]?.push(end);
     startSeconds[job] = start;
     endSeconds[job] = end;
   }
-  return { arrivalSeconds: jobs.arrivalSeconds, startSeconds, endSeconds };
+  return { arrivalSeconds: jobs.arrivalSeconds, startSeconds, endSeconds, hopsOf: hopsByChain(chains, chainOf) };
 }
 
 function pickChain(policy: QueuePolicy, chains: readonly Chain[], waiting: readonly number[], rng: Rng): number {

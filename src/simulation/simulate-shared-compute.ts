@@ -5,7 +5,7 @@ import type { SchedulingEffect } from '../domain/scheduling/effects.ts';
 import { Scheduler } from '../domain/scheduling/scheduler.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { EventQueue } from './event-queue.ts';
-import type { JobRecords } from './job-records.ts';
+import { hopsByChain, type JobRecords } from './job-records.ts';
 import type { IndependentSimulation } from './simulate-independent.ts';
 import type { SimulatedJobs } from './workloads.ts';
 
@@ -115,7 +115,7 @@ class SharedComputeRun {
     );
     this.#freeAt = new Float64Array(serverPosition.size);
     this.#maxHops = this.#hops.reduce((most, hops) => Math.max(most, hops.length), 1);
-    this.#chain = new Int32Array(jobs.count);
+    this.#chain = new Int32Array(jobs.count).fill(-1);
     this.#inputTokens = new Float64Array(jobs.count);
     this.#decodeLeft = new Float64Array(jobs.count);
     this.#chunksLeft = new Int32Array(jobs.count);
@@ -151,6 +151,7 @@ class SharedComputeRun {
       startSeconds: this.#startSeconds,
       endSeconds: this.#endSeconds,
       firstTokenSeconds: this.#firstTokenSeconds,
+      hopsOf: hopsByChain(this.#simulation.chains, this.#chain),
     };
   }
 

@@ -30,6 +30,14 @@ type TokenSimulation = Pick<
   'chains' | 'scheduling' | 'serverCacheBytes' | 'jobLimits' | 'describeJob'
 >;
 
+/** Between a server and the chain that has it for itself; no server's id has a line break. */
+const APART = '\n';
+
+/** The server that is meant where each chain has servers of its own. */
+export function serverIdOf(apartId: string): string {
+  return apartId.split(APART, 1)[0] ?? apartId;
+}
+
 /** How a contestant's jobs are given cache and put in order: what a simulation of its plan needs besides. */
 export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice, plan: FeasiblePlan): TokenSimulation {
   const { chains } = plan;
@@ -54,7 +62,7 @@ export function tokenScheduling(terms: SchedulingTerms, choice: SchedulingChoice
   const apart = chains.map((chain) => ({
     ...chain,
     hops: chain.hops.map((hop) => {
-      const serverId = `${hop.serverId} for ${chain.id}`;
+      const serverId = `${hop.serverId}${APART}${chain.id}`;
       const tokens = chain.slots * (planTokens ?? sessionTokens);
       serverCacheBytes.set(serverId, tokens * hop.blockCount * cacheBytesPerToken);
       return { ...hop, serverId };

@@ -58,6 +58,49 @@ describe('daisychain simulate', () => {
     expect(named.get('published method')).not.toHaveProperty('time_to_first_token_seconds');
   });
 
+  it('routes as PETALS does, and no better than the fastest free chain of the same placement', async () => {
+    const contestants = [
+      { name: 'petals', placement: 'petals', policy: 'petals' },
+      { name: 'jffc', placement: 'petals' },
+    ];
+    const [petals, jffc] = await simulate({ contestants, workload: { ...scenario.workload, jobs: 2000 } });
+    expect(petals?.jobs).toBe(1800);
+    expect(jffc?.response_seconds.mean).toBeLessThan(petals?.response_seconds.mean ?? 0);
+  });
+
+  it('draws one picture of all contestants that could be simulated', async () => {
+    const contestants = [
+      { name: 'central queue' },
+      { name: 'sent off & "routed"', policy: 'ws-rr', placement: 'cg-bp' },
+    ];
+    const document = stringify({ ...scenario, contestants, workload: { ...scenario.workload, jobs: 300 } });
+    const svg = join(folder, 'picture.svg');
+    const { exitCode, stderr } = await runDaisychain(['simulate', '-', '--svg', svg], document);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    const picture = await readFile(svg, 'utf8');
+    expect(picture).toMatch(/^<svg [^>]*width="\d+"/);
+    for (const text of [
+      'central queue',
+      'sent off &amp; "routed"',
+      'waiting requests',
+      'time of arrival (hours)',
+      's001',
+    ])
+      expect(picture).toContain(`>${text}<`);
+    expect(picture).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it('says where a picture cannot be written', async () => {
+    const document = stringify({
+      ...scenario,
+      contestants: [{ name: 'one' }],
+      workload: { ...scenario.workload, jobs: 50 },
+    });
+    const { exitCode, stderr } = await runDaisychain(['simulate', '-', '--svg', join(folder, 'no', 'x.svg')], document);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/--svg .*x\.svg: cannot be written/);
+  });
+
   it('gives the same document for the same seed and another for another', async () => {
     const contestants = [{ name: 'one' }, { name: 'two', policy: 'jsq' }];
     const run = (seed: number) => simulate({ contestants, workload: { ...scenario.workload, jobs: 300, seed } });
