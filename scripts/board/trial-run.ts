@@ -22,7 +22,11 @@ export async function runTrial(look: (prometheus: string, range: TimeRange) => P
   const programs = findPrometheus();
   if (programs === undefined) throw new Error('there is no prometheus on this machine, nor apt-get to fetch it with');
   const folder = mkdtempSync(join(tmpdir(), 'daisychain-board-'));
-  const serve = new ServeProcess(['--embedded-swarm'], { DAISYCHAIN_OFFLINE: '1' });
+  const serve = new ServeProcess(['--embedded-swarm'], {
+    DAISYCHAIN_OFFLINE: '1',
+    // Otherwise no better plans are searched for, and the panels of searches stay empty.
+    DAISYCHAIN_PLANNER__OBJECTIVE: 'predicted',
+  });
   const stops: (() => unknown)[] = [];
   try {
     await serve.ready(60_000);

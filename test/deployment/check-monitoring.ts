@@ -23,8 +23,8 @@ const PATIENCE_MS = 60_000;
 const SERVER_LOSS_MS = 4_000;
 const PAUSE_MS = 200;
 const SCRAPE_SECONDS = 1;
-/** What may be without a value: the bounds of a plan that is asked for more than it serves, and news that is none. */
-const MAY_BE_EMPTY: readonly RegExp[] = [/daisychain_plan_response_seconds/, / > 0$/];
+/** What may be without a value: bounds of a plan that is asked for more than it serves, searches where none are configured, and news that is none. */
+const MAY_BE_EMPTY: readonly RegExp[] = [/daisychain_plan_(response|search)_seconds/, / > 0$/];
 
 const programs = findPrometheus();
 if (programs === undefined) {

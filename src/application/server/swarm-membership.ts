@@ -111,6 +111,8 @@ export class SwarmMembership {
             ready: (planEpoch, span) => {
               listener.spanReady(planEpoch);
               registration.spanReady(planEpoch, span);
+              // Its cache has another size now, which nobody should have to wait for until the next beat.
+              this.#beat(registration);
             },
             failed: (planEpoch, reason) => {
               listener.spanFailed(planEpoch, reason);
@@ -141,10 +143,14 @@ export class SwarmMembership {
       ? Math.min(LONGEST_HEARTBEAT_MS, Math.max(SHORTEST_HEARTBEAT_MS, heartbeatIntervalMs))
       : LONGEST_HEARTBEAT_MS;
     const beat = (): void => {
-      registration.heartbeat({ ...this.#parts.host.usage(), speed: this.#speed() });
+      this.#beat(registration);
       this.#setTimer(intervalMs, beat);
     };
     beat();
+  }
+
+  #beat(registration: Registration): void {
+    registration.heartbeat({ ...this.#parts.host.usage(), speed: this.#speed() });
   }
 
   #redirected(registration: Registration, address: string): void {
