@@ -8,6 +8,8 @@ export interface JobRecords {
   /** When it got its slot. */
   readonly startSeconds: Float64Array;
   readonly endSeconds: Float64Array;
+  /** How long it was predicted to wait when it came, where waits are predicted; NaN for a job that started at once. */
+  readonly predictedWaitSeconds?: Float64Array;
   /** When its first token was out, where the simulation runs token by token. */
   readonly firstTokenSeconds?: Float64Array;
   /** Where a job ran, and the blocks that it used there; empty for one that was rejected. Absent: not kept. */

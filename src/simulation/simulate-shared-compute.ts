@@ -93,6 +93,7 @@ class SharedComputeRun {
   readonly #decodeLeft: Float64Array;
   readonly #chunksLeft: Int32Array;
   readonly #startSeconds: Float64Array;
+  readonly #predictedWaitSeconds: Float64Array;
   readonly #firstTokenSeconds: Float64Array;
   readonly #endSeconds: Float64Array;
 
@@ -129,6 +130,7 @@ class SharedComputeRun {
     }
     this.#maxChunks = maxChunks;
     this.#startSeconds = new Float64Array(jobs.count).fill(Number.NaN);
+    this.#predictedWaitSeconds = new Float64Array(jobs.count).fill(Number.NaN);
     this.#firstTokenSeconds = new Float64Array(jobs.count).fill(Number.NaN);
     this.#endSeconds = new Float64Array(jobs.count).fill(Number.NaN);
   }
@@ -149,6 +151,7 @@ class SharedComputeRun {
     return {
       arrivalSeconds: this.#simulation.jobs.arrivalSeconds,
       startSeconds: this.#startSeconds,
+      predictedWaitSeconds: this.#predictedWaitSeconds,
       endSeconds: this.#endSeconds,
       firstTokenSeconds: this.#firstTokenSeconds,
       hopsOf: hopsByChain(this.#simulation.chains, this.#chain),
@@ -170,6 +173,7 @@ class SharedComputeRun {
       const job = Number(effect.jobId);
       this.#chain[job] = this.#chainPosition.get(effect.chain.id) ?? 0;
       this.#startSeconds[job] = now;
+      if (effect.predictedMs !== undefined) this.#predictedWaitSeconds[job] = effect.predictedMs / 1000;
       this.#send(job, 0, 0, now);
     }
   }

@@ -3,6 +3,7 @@ import type { Chain } from '../../src/domain/model/chain.ts';
 import type { Job } from '../../src/domain/model/job.ts';
 import type { SchedulingEffect } from '../../src/domain/scheduling/effects.ts';
 import { Scheduler } from '../../src/domain/scheduling/scheduler.ts';
+import { WaitBias } from '../../src/domain/scheduling/wait-bias.ts';
 import { createRng, type Rng } from '../../src/domain/shared/rng.ts';
 
 const SEED = Number(process.env['TEST_SEED'] ?? 20_261_124);
@@ -18,6 +19,7 @@ interface Running {
 class NaivePredictions {
   readonly running = new Map<string, Running>();
   readonly waiting = new Map<string, Job>();
+  readonly bias = new WaitBias();
   #pace = 1;
   #means = { took: 0, planned: 0 };
   #ends = 0;
@@ -103,7 +105,7 @@ class PredictedLoad {
     const job: Job = { id: `j${this.#jobs++}`, deadlineMs: undefined, size: 0.2 + 2 * this.#rng.next() ** 3 };
     const { running, waiting } = this.naive;
     if (running.size === 4 * this.#slots) {
-      this.#expected.set(job.id, this.naive.waitMs(this.#nowMs));
+      this.#expected.set(job.id, this.naive.waitMs(this.#nowMs) * this.naive.bias.factorOf(job.size ?? 1));
       this.seen[waiting.size > 2 * running.size ? 'long' : 'short'] += 1;
     }
     waiting.set(job.id, job);
@@ -144,6 +146,7 @@ class PredictedLoad {
       this.naive.waiting.delete(jobId);
       this.naive.running.set(jobId, { job, serviceSeconds: chain.serviceSeconds, startedMs: this.#nowMs });
       this.#chainOf.set(jobId, chain.id);
+      if (predictedMs !== undefined) this.naive.bias.waited(job.size ?? 1, predictedMs, effect.queuedMs);
       const expectedMs = this.#expected.get(jobId);
       this.#expected.delete(jobId);
       if (predictedMs !== undefined && expectedMs !== undefined) this.ratios.push(predictedMs / expectedMs);

@@ -114,13 +114,13 @@ export class Scheduler {
     const limitedMs = this.#limits.whyNot([job], nowMs);
     if (limitedMs !== undefined) return this.#reject(job, 'rate_limited', limitedMs);
     // Nobody overtakes who waits already, but for what the queue's order allows.
-    if (this.#queue.length === 0) {
-      const state = pickFastestFreeChain(this.#table, job.tokens ?? 1);
-      if (state !== undefined) return [this.#assign(job, this.#limits.took(job, nowMs), state, nowMs, nowMs)];
-    }
+    const state = pickFastestFreeChain(this.#table, job.tokens ?? 1);
+    if (this.#queue.length === 0 && state !== undefined)
+      return [this.#assign(job, this.#limits.took(job, nowMs), state, nowMs, nowMs)];
     if (this.#queue.isFull) return this.#reject(job, 'queue_full', this.#predictMs(job, nowMs));
     const predictedMs = this.#predictMs(job, nowMs);
-    if (this.#outlook?.isTooLate(job, predictedMs, nowMs)) return this.#expireAtOnce(job, predictedMs);
+    if (state === undefined && this.#outlook?.isTooLate(job, predictedMs, nowMs))
+      return this.#expireAtOnce(job, predictedMs);
     const account = this.#limits.took(job, nowMs);
     this.#jobs.set(job.id, this.#queue.add({ job, arrivedMs: nowMs, predictedMs, account, isDisplaced: false }));
     // By slots nothing fits while anybody waits; by tokens this job may, where the next one does not.
@@ -284,7 +284,9 @@ export class Scheduler {
     this.#jobs.set(job.id, running);
     this.#outlook?.started(running);
     const effect = { kind: 'assigned', jobId: job.id, chain: state.chain, epoch, queuedMs: nowMs - arrivedMs } as const;
-    return predictedMs === undefined ? effect : { ...effect, predictedMs };
+    if (predictedMs === undefined || nowMs === arrivedMs) return effect;
+    this.#outlook?.waited(job, predictedMs, effect.queuedMs);
+    return { ...effect, predictedMs };
   }
 
   #stop(running: RunningJob): void {
@@ -299,7 +301,7 @@ export class Scheduler {
   }
 
   #predictMs(job: Job, nowMs: number): number | undefined {
-    return this.#outlook?.predictMs(() => this.#running(), this.#queue.ahead(job, job.size ?? 1), nowMs);
+    return this.#outlook?.predictMs(() => this.#running(), job, this.#queue.ahead(job, job.size ?? 1), nowMs);
   }
 
   *#running(): Generator<RunningJob> {
@@ -308,8 +310,7 @@ export class Scheduler {
 
   #expireAtOnce(job: Job, predictedMs?: number): readonly SchedulingEffect[] {
     this.counts.expired += 1;
-    const effect = { kind: 'expired', jobId: job.id, queuedMs: 0 } as const;
-    return [predictedMs === undefined ? effect : { ...effect, predictedMs }];
+    return [{ kind: 'expired', jobId: job.id, queuedMs: 0, ...(predictedMs !== undefined && { predictedMs }) }];
   }
 
   #reject(job: Job, reason: RejectionReason, retryAfterMs?: number): readonly SchedulingEffect[] {

@@ -1,6 +1,7 @@
 import type { Job } from '../model/job.ts';
 import { WaitPrediction } from './predict-wait.ts';
 import { RunningSample, type RunningSince, SAMPLE_SIZE } from './running-sample.ts';
+import { WaitBias } from './wait-bias.ts';
 
 /** How much the newest end weighs in the pace. */
 const NEWEST_WEIGHT = 0.1;
@@ -17,6 +18,7 @@ export class ServiceOutlook {
   readonly #sample = new RunningSample();
   readonly #prediction = new WaitPrediction(SAMPLE_SIZE);
   readonly #sortRemaining = (into: Float64Array): void => this.#sample.sortRemaining(into);
+  readonly #bias = new WaitBias();
   /** What jobs took over what was planned for them, both together: of a very short one most is not its length. */
   #pace = 1;
   /** Seconds of jobs of late, the newest weighing most. */
@@ -63,6 +65,11 @@ export class ServiceOutlook {
     this.#pace = Math.min(PACE_RANGE.max, Math.max(PACE_RANGE.min, this.#tookMean / this.#plannedMean));
   }
 
+  /** A job that had to wait starts. @param predictedMs when it came */
+  waited({ size = 1 }: Job, predictedMs: number, realMs: number): void {
+    this.#bias.waited(size, predictedMs, realMs);
+  }
+
   /**
    * Milliseconds that a job waits behind `ahead`; undefined when nothing can be said. O(sample), whatever runs
    * and waits.
@@ -71,6 +78,7 @@ export class ServiceOutlook {
    */
   predictMs(
     allRunning: () => Iterable<RunningSince>,
+    { size = 1 }: Job,
     ahead: { readonly count: number; readonly work: number },
     nowMs: number,
   ): number | undefined {
@@ -88,6 +96,6 @@ export class ServiceOutlook {
       },
       this.#sortRemaining,
     );
-    return seconds === undefined ? undefined : 1000 * seconds;
+    return seconds === undefined ? undefined : 1000 * seconds * this.#bias.factorOf(size);
   }
 }
