@@ -1,14 +1,18 @@
 /**
  * How right is the service about itself? Requests of exponential size arrive at random at `daisychain serve` in
- * front of the trace scenario's servers, emulated over real gRPC, at 0.2, 0.5 and 0.8 of what the servers can
- * compute. Then the mean response that the predictor of plans foretells, for the chains, measured speeds and
+ * front of the trace scenario's servers, emulated over real gRPC, at 0.2, 0.5 and 0.8 of what they can serve. Then the mean response that the predictor of plans foretells, for the chains, measured speeds and
  * request lengths of the running service, is compared with what the requests met; and the waits that were
  * foretold at arrival with those that came true. Prints a Markdown table, in seconds of the servers' own time.
  *
  *   npm run calibrate -- [seconds per load] [speed-up] [slope] [loads]
  */
 import type { Chain } from '../src/domain/model/chain.ts';
-import { computationSecondsPerBlock, type SharedServerSpeeds } from '../src/domain/planning/service-times.ts';
+import {
+  computationSecondsPerBlock,
+  type SharedServerSpeeds,
+  stepSeconds,
+} from '../src/domain/planning/service-times.ts';
+import { prefillChunkTokens } from '../src/domain/scheduling/prefill-chunk.ts';
 import { createSharedComputePredictor } from '../src/simulation/response-predictor.ts';
 import { summarize } from '../src/simulation/statistics.ts';
 import { poissonJobs, type SimulatedJobs, typicalJobs } from '../src/simulation/workloads.ts';
@@ -22,7 +26,9 @@ const SLOPE = Number(process.argv[4] ?? 1);
 const LOADS = (process.argv[5] ?? '0.2,0.5,0.8').split(',').map(Number);
 const WORKLOAD = { inputTokens: 1024, outputTokens: 24 };
 const WARM_UP_SHARE = 0.15;
-const CHUNK_TOKENS = 256;
+const CHUNK_BOUNDS = { least: 32, most: 256 };
+/** Of the requests that servers can compute for, those that their cache has room for. */
+const CACHE_SHARE = 0.8;
 
 interface ChainsDocument {
   readonly chains: readonly {
@@ -40,6 +46,8 @@ interface ChainsDocument {
 interface ServersDocument {
   readonly servers: readonly {
     readonly server_id: string;
+    readonly memory_bytes: number;
+    readonly hosted: { readonly block_count: number } | null;
     readonly pace: number;
     readonly concurrency_slope: number;
   }[];
@@ -95,11 +103,11 @@ for (const load of LOADS) {
   console.log(`| ${row.join(' | ')} |`);
 }
 
-/** Requests per second that the busiest servers of the plan's chains could compute for. */
+/** Requests per second that the two chains of the plan serve at most, about. */
 function computeRate(): number {
   // A server of the scenario holds as many blocks as it takes time for one in proportion: any will do.
   const [fast] = scenario.servers;
-  return 2 / (14 * computationSecondsPerBlock(fast!.speeds, WORKLOAD));
+  return (CACHE_SHARE * 2) / (14 * computationSecondsPerBlock(fast!.speeds, WORKLOAD));
 }
 
 function jobsFor(ratePerSecond: number): SimulatedJobs {
@@ -143,13 +151,31 @@ async function predictionOf(dispatcher: LiveDispatcher, arrivalRatePerSecond: nu
       concurrencySlope: concurrency_slope,
     });
   }
+  const hops = (chains[0]?.hops ?? []).map(({ serverId, blockCount }) => {
+    const speeds = scenario.contest.speeds.get(serverId)!;
+    return {
+      prefillSeconds: blockCount * speeds.prefillSecondsPerTokenPerBlock,
+      tokenSeconds: stepSeconds(speeds, blockCount, 1, false),
+    };
+  });
   const predict = (speeds: ReadonlyMap<string, SharedServerSpeeds>) =>
     createSharedComputePredictor({
       arrivalRatePerSecond,
       meanTokens: { inputTokens: workload.input_tokens, outputTokens: workload.output_tokens },
       speeds,
       hiddenBytesPerToken: 0,
-      prefillChunkTokens: CHUNK_TOKENS,
+      prefillChunkTokens: prefillChunkTokens({ tokens: workload.input_tokens, hops, generating: 1 }, CHUNK_BOUNDS),
+      tokens: {
+        cacheBytesPerToken: dispatcher.model.cacheBytesPerTokenPerBlock,
+        serverCacheBytes: new Map(
+          servers.map((server) => [
+            server.server_id,
+            server.memory_bytes - (server.hosted?.block_count ?? 0) * dispatcher.model.shape.blockBytes,
+          ]),
+        ),
+        order: 'shortest',
+        maxComputeLoad: 1.5,
+      },
     }).predict(chains);
   return { predicted: predict(measured), declared: predict(scenario.contest.speeds) };
 }

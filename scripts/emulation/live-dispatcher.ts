@@ -39,6 +39,9 @@ export class LiveDispatcher {
     await writeFile(configFile, JSON.stringify(merged(own, config)));
     const flags = ['--http-port', '0', '--grpc-port', '0', '--log-level', 'info', '--config', configFile];
     const child = spawn(process.execPath, [MAIN, 'serve', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // Should this process be ended from outside.
+    process.once('exit', () => child.kill('SIGKILL'));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseScenarioFile } from '../../src/config/scenario-file.ts';
+import type { TokenWorkload } from '../../src/domain/planning/service-times.ts';
 import type { Contest } from '../../src/simulation/run-contestant.ts';
 import type { SimulatedJobs } from '../../src/simulation/workloads.ts';
 import type { EmulatedServer } from './emulated-swarm.ts';
@@ -11,12 +12,18 @@ import { type ReplayedRequest, replay } from './request-replay.ts';
 
 const SCENARIO = fileURLToPath(new URL('../../config/scenario.azure-trace.yaml', import.meta.url));
 
-/** Fill every chain, so that connections are open and the code is compiled when the measurement begins. */
-const WARM_UP: readonly ReplayedRequest[] = Array.from({ length: 48 }, (_, i) => ({
-  atSeconds: 0.2 * i,
-  inputTokens: 512,
-  outputTokens: 16,
-}));
+/** They fill every chain, so that connections are open and the code is compiled when the measurement begins. */
+function warmUpRequests({ inputTokens, outputTokens }: TokenWorkload, ratePerSecond: number): ReplayedRequest[] {
+  return Array.from({ length: WARM_UP_REQUESTS }, (_, i) => ({
+    atSeconds: i / ratePerSecond,
+    inputTokens,
+    outputTokens,
+  }));
+}
+
+const WARM_UP_REQUESTS = 64;
+/** In the servers' own time. */
+const WARM_UP_RATE = 1;
 
 /** The swarm of the trace's scenario, as it is simulated and as it is emulated. */
 export interface LiveScenario {
@@ -46,6 +53,7 @@ export async function withLiveDispatcher<Result>(
   config: ConfigSections,
   use: (dispatcher: LiveDispatcher) => Promise<Result>,
 ): Promise<Result> {
+  const { meanTokens = { inputTokens: 1, outputTokens: 1 } } = contest;
   const folder = await mkdtemp(join(tmpdir(), 'daisychain-emulation-'));
   try {
     const dispatcher = await LiveDispatcher.start(folder, servers, speedUp, {
@@ -54,8 +62,8 @@ export async function withLiveDispatcher<Result>(
         placement: 'gbp-cr',
         overhead_seconds: overheadOf(servers) / speedUp,
         arrival_rate_floor: contest.arrivalRatePerSecond * speedUp,
-        workload_input_tokens: contest.meanTokens?.inputTokens ?? 1,
-        workload_output_tokens: contest.meanTokens?.outputTokens ?? 1,
+        workload_input_tokens: meanTokens.inputTokens,
+        workload_output_tokens: meanTokens.outputTokens,
         ...config['planner'],
       },
       scheduling: { default_deadline_seconds: 3600, queue_limit: 100_000, ...config['scheduling'] },
@@ -65,7 +73,7 @@ export async function withLiveDispatcher<Result>(
       recovery: { slow_token_seconds: 60 },
     });
     try {
-      await replay(dispatcher.url, WARM_UP);
+      await replay(dispatcher.url, warmUpRequests(meanTokens, WARM_UP_RATE * speedUp));
       return await use(dispatcher);
     } finally {
       await dispatcher.stop();

@@ -37,9 +37,9 @@ export const schedulingSchema = z.strictObject({
     .number()
     .min(0.1)
     .max(1000)
-    .optional()
+    .default(1.5)
     .describe(
-      "with cache: tokens, requests at once on a chain, over those that still raise its throughput by its servers' speeds; without it only cache limits them",
+      "with cache: tokens, requests at once on a chain, over those that still raise its throughput by its servers' measured speeds, and at least four; 1000 leaves it to the cache",
     ),
   tenant_weights: z
     .array(z.string().regex(TENANT_WEIGHT, 'must be TENANT=WEIGHT, for instance research=2.5'))

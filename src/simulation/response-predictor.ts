@@ -6,6 +6,7 @@ import { computeExactResponse } from '../domain/planning/exact-response-time.ts'
 import { estimateOverflow } from '../domain/planning/overflow-estimate.ts';
 import type { ResponsePredictor } from '../domain/planning/response-predictor.ts';
 import { computeResponseBounds, serviceRate } from '../domain/planning/response-time-bounds.ts';
+import { usefulJobs } from '../domain/planning/useful-jobs.ts';
 import type { JobRecords } from './job-records.ts';
 import { simulateIndependent } from './simulate-independent.ts';
 import { simulateSharedCompute } from './simulate-shared-compute.ts';
@@ -58,6 +59,18 @@ export function createIndependentPredictor(arrivalRatePerSecond: number, seed = 
 export interface SharedComputePrediction extends ComputeSharing {
   readonly arrivalRatePerSecond: number;
   readonly seed?: number;
+  /** How the service gives cache by tokens; absent: by slots, as in the paper. */
+  readonly tokens?: TokenCache;
+}
+
+export interface TokenCache {
+  /** Cache of one token in one block, bytes > 0. */
+  readonly cacheBytesPerToken: number;
+  /** Cache of each server beside its blocks, bytes. */
+  readonly serverCacheBytes: ReadonlyMap<string, number>;
+  readonly order: 'shortest' | 'fifo';
+  /** See `usefulJobs`. */
+  readonly maxComputeLoad: number;
 }
 
 /** Token steps that one estimate may take: well below a tenth of a second. */
@@ -76,8 +89,10 @@ export function createSharedComputePredictor(prediction: SharedComputePrediction
   const simulate =
     (factor: number): ResponsePredictor['estimate'] =>
     (chains) => {
-      if (!(arrivalRatePerSecond < serviceRate(chains))) return undefined;
+      const { tokens } = prediction;
+      if (tokens === undefined && !(arrivalRatePerSecond < serviceRate(chains))) return undefined;
       const jobs = typicalPoissonJobs({ jobs: factor * jobCount, seed, ratePerSecond: arrivalRatePerSecond });
+      if (tokens !== undefined) return meanTokenResponse(prediction, tokens, chains, jobs);
       return meanResponse(simulateSharedCompute({ ...prediction, chains, jobs }));
     };
   const compute = createComputeModel(prediction, arrivalRatePerSecond);
@@ -93,6 +108,33 @@ export function createSharedComputePredictor(prediction: SharedComputePrediction
     respectsServiceTime: false,
     budget: SHARED_BUDGET,
   };
+}
+
+/** A service that still has more than this share of all requests waiting when the last one comes does not keep up. */
+const MAX_WAITING_SHARE = 0.05;
+
+function meanTokenResponse(
+  prediction: SharedComputePrediction,
+  { cacheBytesPerToken, serverCacheBytes, order, maxComputeLoad }: TokenCache,
+  chains: readonly Chain[],
+  jobs: SimulatedJobs,
+): number | undefined {
+  const { meanTokens, speeds } = prediction;
+  const records = simulateSharedCompute({
+    ...prediction,
+    chains,
+    jobs,
+    scheduling: { cache: 'tokens', cacheBytesPerToken, order },
+    serverCacheBytes,
+    jobLimits: chains.map((chain) => usefulJobs(chain, (id) => speeds.get(id), meanTokens, maxComputeLoad)),
+    describeJob: (job) => {
+      const size = jobs.sizes[job] ?? 1;
+      return { size, tokens: Math.max(2, Math.round(size * (meanTokens.inputTokens + meanTokens.outputTokens))) };
+    },
+  });
+  const last = jobs.arrivalSeconds.at(-1) ?? 0;
+  const waiting = records.startSeconds.reduce((count, start) => count + (start > last ? 1 : 0), 0);
+  return waiting > MAX_WAITING_SHARE * jobs.count ? undefined : meanResponse(records);
 }
 
 function typicalPoissonJobs(workload: RandomWorkload): SimulatedJobs {

@@ -5,6 +5,7 @@ import { NO_TRACER } from '../../src/application/ports/request-tracer.ts';
 import { GenerateText } from '../../src/application/requests/generate-text.ts';
 import { HistoryBudget } from '../../src/application/requests/history-budget.ts';
 import { JobDescriptions } from '../../src/application/requests/job-descriptions.ts';
+import { PrefillPieces } from '../../src/application/requests/prefill-pieces.ts';
 import { RecentRequests } from '../../src/application/requests/recent-requests.ts';
 import { StepLoads } from '../../src/application/requests/step-loads.ts';
 import { runTokenLoop } from '../../src/application/requests/token-loop.ts';
@@ -88,6 +89,7 @@ export class FaultSimulation {
         jobs,
         chains: swarm,
         transport: createLoopbackTransport(this.#hosts, clock),
+        pieces: new PrefillPieces(this.#swarm.membership, { least: 1, most: CHUNK }),
         load: new StepLoads(this.#swarm.membership, clock, 0.001),
         telemetry,
         clock,
@@ -98,7 +100,7 @@ export class FaultSimulation {
       },
       {
         sessionTokens: SESSION_TOKENS,
-        prefillChunkTokens: CHUNK,
+        replayTokens: CHUNK,
         stepTimeoutMs: 400,
         recovery: {
           maxAttempts: 3,
@@ -189,7 +191,7 @@ export class FaultSimulation {
         maxTokens: request.maxTokens,
         sampling: request.sampling,
         stop: [],
-        prefillChunkTokens: 1_000,
+        nextPiece: () => 1_000,
         stepsUnderWay: 1,
       },
     );

@@ -15,6 +15,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
 import type { JobDescriptions } from './job-descriptions.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
+import type { PrefillPieces } from './prefill-pieces.ts';
 import type { RecentRequests } from './recent-requests.ts';
 import { RequestRecord } from './request-record.ts';
 import type { RecoveryOptions } from './resilience-parts.ts';
@@ -25,7 +26,8 @@ import { runTokenLoop } from './token-loop.ts';
 export interface GenerateTextOptions {
   /** Prompt plus output of one request, tokens. */
   readonly sessionTokens: number;
-  readonly prefillChunkTokens: number;
+  /** See `ResilientChainOptions`. */
+  readonly replayTokens: number;
   readonly stepTimeoutMs: number;
   readonly recovery: RecoveryOptions;
   /** When the model was opened, for the models list. */
@@ -39,6 +41,7 @@ export interface GenerateTextDependencies {
   readonly chains: ChainAccess;
   readonly transport: ChainTransport;
   readonly load: ServerLoad;
+  readonly pieces: PrefillPieces;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   /** Unguessable ids for jobs and sessions. */
@@ -186,7 +189,7 @@ export class GenerateText implements InferenceService {
       sampling: request.sampling,
       stop: request.stop,
       echo: request.echo === true,
-      prefillChunkTokens: this.#options.prefillChunkTokens,
+      nextPiece: (tokensLeft) => this.#deps.pieces.nextPiece(running.chain, tokensLeft),
       stepsUnderWay: Math.min(running.hopCount + 1, MAX_STEPS_UNDER_WAY),
     });
     try {

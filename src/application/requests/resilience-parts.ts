@@ -4,6 +4,7 @@ import type { LanguageModel } from '../ports/language-model.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
 import type { JobDispatcher, Ticket } from './job-dispatcher.ts';
+import type { PrefillPieces } from './prefill-pieces.ts';
 import type { ProgressRule } from './progress-watch.ts';
 import type { RequestRecord } from './request-record.ts';
 
@@ -26,6 +27,7 @@ export interface ResilientChainDependencies {
   readonly chains: ChainAccess;
   readonly transport: ChainTransport;
   readonly load: ServerLoad;
+  readonly pieces: PrefillPieces;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -33,7 +35,8 @@ export interface ResilientChainDependencies {
 }
 
 export interface ResilientChainOptions {
-  readonly prefillChunkTokens: number;
+  /** Tokens per step when new hops are fed what the lost ones had been fed, >= 1. */
+  readonly replayTokens: number;
   readonly stepTimeoutMs: number;
   readonly recovery: RecoveryOptions;
 }

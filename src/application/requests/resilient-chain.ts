@@ -96,8 +96,8 @@ export class ResilientChain {
   }
 
   #openSession(chain: Chain): Promise<ChainSession> {
-    const { model, transport, chains, load, newId } = this.#deps;
-    const { stepTimeoutMs, prefillChunkTokens, recovery } = this.#options;
+    const { model, transport, chains, load, pieces, newId } = this.#deps;
+    const { stepTimeoutMs, replayTokens, recovery } = this.#options;
     return transport.open(
       {
         sessionId: newId(),
@@ -108,7 +108,7 @@ export class ResilientChain {
         maxTokens: this.#use.maxTokens,
         prompt: {
           tokens: this.#use.promptTokens,
-          steps: Math.ceil(this.#use.promptTokens / prefillChunkTokens),
+          steps: Math.ceil(this.#use.promptTokens / pieces.nextPiece(chain, this.#use.promptTokens)),
         },
         load,
         stepTimeoutMs,
@@ -116,7 +116,7 @@ export class ResilientChain {
         recovery: {
           firstInputs: (position, tokens) => model.embed(this.#fed.slice(position, position + tokens)),
           memory: recovery.memory,
-          replayTokens: prefillChunkTokens,
+          replayTokens,
           suspended: () => void this.#recover(),
         },
       },

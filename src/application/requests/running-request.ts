@@ -1,3 +1,4 @@
+import type { Chain } from '../../domain/model/chain.ts';
 import type { CompletionOutcome } from '../../domain/model/job.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import type { HopTiming } from '../ports/chain-transport.ts';
@@ -6,11 +7,13 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { ChainAccess } from './chain-access.ts';
 import { DecodeTimes } from './decode-times.ts';
 import type { Ticket } from './job-dispatcher.ts';
+import type { PrefillPieces } from './prefill-pieces.ts';
 import type { RequestRecord } from './request-record.ts';
 
 export interface RunningRequestDependencies {
   readonly chains: ChainAccess;
   readonly telemetry: Telemetry;
+  readonly pieces: PrefillPieces;
   /** Requests that hold a slot; each is in it from its start to its end. */
   readonly running: Set<RunningRequest>;
 }
@@ -34,6 +37,7 @@ export class RunningRequest {
   #running: RunningChain | undefined;
   /** Since the first token. */
   #decode: DecodeTimes | undefined;
+  #stopGenerating: (() => void) | undefined;
   #isFinished = false;
   /** Why it was ended from outside, if it was. */
   #endedBy: DispatcherError | undefined;
@@ -51,6 +55,11 @@ export class RunningRequest {
     if (client.aborted) this.finish('cancelled');
   }
 
+  /** Where it runs now. */
+  get chain(): Chain {
+    return this.#ticket.chain;
+  }
+
   /** Aborts when the request ends, whatever ended it. */
   get signal(): AbortSignal {
     return this.#abort.signal;
@@ -65,13 +74,11 @@ export class RunningRequest {
   /** What the request brought forth. */
   observe(event: GenerationEvent, promptTokens: number): void {
     this.record.observe(event, promptTokens);
-    if (event.kind === 'token' && this.#running !== undefined) this.#decode ??= new DecodeTimes(this.#running);
+    if (event.kind === 'token' && this.#running !== undefined) {
+      this.#decode ??= new DecodeTimes(this.#running);
+      this.#stopGenerating ??= this.#deps.pieces.generates(this.#ticket.chain);
+    }
     if (event.kind === 'end') this.#served(promptTokens, event.completionTokens);
-  }
-
-  /** Whether it holds cache of a server. */
-  runsOn(serverId: string): boolean {
-    return this.#ticket.chain.hops.some((hop) => hop.serverId === serverId);
   }
 
   #served(promptTokens: number, completionTokens: number): void {
@@ -100,6 +107,7 @@ export class RunningRequest {
     this.#isFinished = true;
     this.#deps.running.delete(this);
     this.#client.removeEventListener('abort', this.#onClientLeft);
+    this.#stopGenerating?.();
     this.#running?.close();
     this.#abort.abort();
     for (const hop of this.#running?.hopTimings() ?? []) {

@@ -10,8 +10,8 @@ export interface TokenLoopInput {
   readonly stop: readonly string[];
   /** The prompt comes first, with log-probabilities if the sampling asks for them. */
   readonly echo?: boolean;
-  /** Tokens per prefill step, >= 1. */
-  readonly prefillChunkTokens: number;
+  /** Tokens of the next prefill step, >= 1, when so many of the prompt are left. Asked for each step: the load changes. */
+  readonly nextPiece: (tokensLeft: number) => number;
   /** Prefill steps on their way through the chain at once, >= 1; one more than hops keeps all busy. */
   readonly stepsUnderWay: number;
 }
@@ -77,11 +77,12 @@ function plain(token: number): SampledToken {
 /** Feeds the prompt; resolves with the last position's hidden state, or with all: float32[1 or prompt, hidden]. */
 async function prefill(chain: TokenSink, input: TokenLoopInput, isWhole: boolean): Promise<Float32Array> {
   const underWay: Promise<Float32Array>[] = [];
-  const { promptTokens, prefillChunkTokens } = input;
+  const { promptTokens } = input;
   const answers: Float32Array[] = [];
-  for (let start = 0; start < promptTokens.length; start += prefillChunkTokens) {
-    const chunk = promptTokens.slice(start, start + prefillChunkTokens);
-    const isLast = start + chunk.length >= promptTokens.length;
+  for (let start = 0; start < promptTokens.length; ) {
+    const chunk = promptTokens.slice(start, start + input.nextPiece(promptTokens.length - start));
+    start += chunk.length;
+    const isLast = start >= promptTokens.length;
     const step = chain.feed(chunk, isWhole ? chunk.length : isLast ? 1 : 0);
     // A failure of a later step must not count as unhandled while an earlier one is awaited.
     step.catch(() => undefined);

@@ -7,6 +7,9 @@ import { usefulJobs } from '../../domain/planning/useful-jobs.ts';
 import type { DispatchPlan } from '../../domain/scheduling/cache-table.ts';
 import { plannableServer, predictableSpeeds, type ServiceTimeTerms } from './member-state.ts';
 
+/** On a chain of few servers one or two sessions keep the busiest busy; yet a stream that flows slowly is better than one that waits. */
+const LEAST_JOBS = 4;
+
 /** How much the newest request weighs in the mean of a chain's measured service time. */
 const NEWEST_WEIGHT = 0.2;
 
@@ -39,7 +42,9 @@ export class ServingChains {
     if (maxComputeLoad === undefined) return live;
     const speeds = new Map(serving.map((member) => [member.serverId, predictableSpeeds(member, terms)]));
     const speedsOf = speeds.get.bind(speeds);
-    const jobLimits = live.chains.map((chain) => usefulJobs(chain, speedsOf, workload, maxComputeLoad));
+    const jobLimits = live.chains.map((chain) =>
+      Math.max(LEAST_JOBS, usefulJobs(chain, speedsOf, workload, maxComputeLoad)),
+    );
     return { ...live, jobLimits };
   }
 

@@ -9,6 +9,7 @@ import { JobDescriptions } from '../../application/requests/job-descriptions.ts'
 import { JobDispatcher } from '../../application/requests/job-dispatcher.ts';
 import { LeaseChain } from '../../application/requests/lease-chain.ts';
 import { Leases } from '../../application/requests/leases.ts';
+import { PrefillPieces } from '../../application/requests/prefill-pieces.ts';
 import { RecentRequests } from '../../application/requests/recent-requests.ts';
 import { StepLoads } from '../../application/requests/step-loads.ts';
 import { ContributionLedger } from '../../application/swarm/contribution-ledger.ts';
@@ -142,6 +143,10 @@ export async function startDispatcher(
       jobs,
       chains: swarm,
       transport,
+      pieces: new PrefillPieces(membership, {
+        least: Math.min(config.model.prefill_chunk_min_tokens, config.model.prefill_chunk_tokens),
+        most: config.model.prefill_chunk_tokens,
+      }),
       load: new StepLoads(membership, clock, config.planner.overhead_seconds),
       telemetry,
       clock,
@@ -152,7 +157,7 @@ export async function startDispatcher(
     },
     {
       sessionTokens,
-      prefillChunkTokens: config.model.prefill_chunk_tokens,
+      replayTokens: config.model.prefill_chunk_tokens,
       stepTimeoutMs: config.swarm.step_timeout_seconds * 1000,
       recovery: {
         maxAttempts: config.recovery.max_attempts,

@@ -12,6 +12,7 @@ import { GenerateText } from '../../../../src/application/requests/generate-text
 import { HistoryBudget } from '../../../../src/application/requests/history-budget.ts';
 import { JobDescriptions } from '../../../../src/application/requests/job-descriptions.ts';
 import { JobDispatcher } from '../../../../src/application/requests/job-dispatcher.ts';
+import { PrefillPieces } from '../../../../src/application/requests/prefill-pieces.ts';
 import { RecentRequests } from '../../../../src/application/requests/recent-requests.ts';
 import { type Chain, chainId } from '../../../../src/domain/model/chain.ts';
 import { ArrivalRate } from '../../../../src/domain/planning/arrival-rate.ts';
@@ -117,6 +118,7 @@ describe('generating text', () => {
         }),
         chains,
         transport,
+        pieces: new PrefillPieces({ get: () => undefined }, { least: 4, most: 4 }),
         load: { sent: () => ({ aheadSeconds: 0, ended: () => undefined }) },
         telemetry,
         clock,
@@ -127,7 +129,7 @@ describe('generating text', () => {
       },
       {
         sessionTokens: 512,
-        prefillChunkTokens: 4,
+        replayTokens: 4,
         stepTimeoutMs: 1_000,
         recovery: {
           maxAttempts: 0,
