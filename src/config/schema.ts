@@ -89,13 +89,11 @@ const model = z.strictObject({
     .describe(
       'number format of the weights, of this dispatcher and of every server that joins; int8 takes a third of the memory and time of float32 and rounds',
     ),
-  prefill_chunk_tokens: count(1, 8192)
-    .default(256)
-    .describe('a prompt travels along a chain in pieces of at most this size'),
+  prefill_chunk_tokens: count(1, 8192).default(256).describe('largest piece in which a prompt travels along a chain'),
   prefill_chunk_min_tokens: count(1, 8192)
     .default(32)
     .describe(
-      'and of at least this size, as the lengths of prompt and chain and the sessions that generate tokens there suggest; the same as prefill_chunk_tokens makes all pieces alike',
+      'smallest piece, as prompt, chain and the sessions that generate there suggest; both the same: all pieces alike',
     ),
   cache_dir: z
     .string()
