@@ -90,7 +90,9 @@ const model = z.strictObject({
       'number format of the weights, of this dispatcher and of every server that joins; int8 takes a third of the memory and time of float32 and rounds',
     ),
   prefill_chunk_tokens: count(1, 8192).default(256).describe('largest piece in which a prompt travels along a chain'),
-  prefill_chunk_min_tokens: count(1, 8192).default(32).describe('smallest piece: chain, prompt and load decide between'),
+  prefill_chunk_min_tokens: count(1, 8192)
+    .default(32)
+    .describe('smallest piece: chain, prompt and load decide between'),
   cache_dir: z
     .string()
     .min(1)
