@@ -1,3 +1,4 @@
+import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import {
   chainsForRate,
@@ -16,6 +17,27 @@ describe('reserved block counts', () => {
     const swarm = indexSwarm(smallModel(10), [server('a', 36), server('b', 35), server('c', 11)]);
     expect([...reservedBlockCounts(swarm, 2)]).toEqual([3, 2, 0]);
   });
+
+  test.prop([
+    fc.integer({ min: 1, max: 40 }),
+    fc.integer({ min: 1, max: 30 }),
+    fc.integer({ min: 1, max: 300 }),
+    fc.integer({ min: 0, max: 5_000 }),
+    fc.integer({ min: 1, max: 50 }),
+  ])(
+    'leave room for one of the longest sessions, however small the reserved ones are',
+    (block, cache, longest, memory, slots) => {
+      const model = smallModel(30, {
+        blockBytes: block,
+        cacheBytesPerBlock: cache,
+        longestCacheBytesPerBlock: longest,
+      });
+      const blocks = reservedBlockCounts(indexSwarm(model, [server('a', memory)]), slots)[0] ?? Number.NaN;
+      expect(blocks * (block + Math.max(longest, slots * cache))).toBeLessThanOrEqual(memory);
+      // And no more than that: one block more would not fit.
+      if (blocks < 30) expect((blocks + 1) * (block + Math.max(longest, slots * cache))).toBeGreaterThan(memory);
+    },
+  );
 
   it('never exceed the model', () => {
     const swarm = indexSwarm(smallModel(4), [server('a', 1000)]);
