@@ -99,6 +99,43 @@ describe('limits of the block service', () => {
     await rig.stillServes(address);
   });
 
+  it('lets an opening wait a moment for cache that a session gives back', async () => {
+    const { address, host } = await rig.start({ host: { cacheTokens: 2 }, limits: { cacheWaitMs: 60_000 } });
+    const connection = await rig.connect(address);
+    const [first, second] = [new RawGrpcCall(connection), new RawGrpcCall(await rig.connect(address))];
+    first.send({ open: OPEN });
+    await expect.poll(() => first.replies, SOON).toMatchObject([{ reply: 'opened' }]);
+    second.send({ open: OPEN });
+    second.send({ step: zeroStep() });
+    await sleep(20);
+    expect(second.replies).toEqual([]);
+    first.stream.end();
+    await expect.poll(() => second.replies.map(({ reply }) => reply), SOON).toEqual(['opened', 'result']);
+    second.stream.close();
+    await rig.freed(host);
+  });
+
+  it('refuses it when none comes back in time, and forgets one that has gone meanwhile', async () => {
+    const { address, host } = await rig.start({ host: { cacheTokens: 2 }, limits: { cacheWaitMs: 200 } });
+    const connection = await rig.connect(address);
+    const [first, second, gone] = [1, 2, 3].map(() => new RawGrpcCall(connection)) as [
+      RawGrpcCall,
+      RawGrpcCall,
+      RawGrpcCall,
+    ];
+    first.send({ open: OPEN });
+    await expect.poll(() => host.usage().sessions, SOON).toBe(1);
+    second.send({ open: OPEN });
+    gone.send({ open: OPEN });
+    await sleep(20);
+    gone.stream.close();
+    await second.closed;
+    expect(second.failureCode).toBe('DSP_CACHE_FULL');
+    first.stream.end();
+    await rig.freed(host);
+    await rig.stillServes(address);
+  });
+
   it('does not keep a finished stream whose client never ends it', async () => {
     const { address } = await rig.start({ limits: { maxSessions: 1 } });
     const session = await rig.connect(address);

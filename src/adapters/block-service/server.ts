@@ -42,6 +42,8 @@ export interface BlockServiceLimits {
   readonly openTimeoutMs: number;
   /** Longest wait of an open session for its next step. */
   readonly idleTimeoutMs: number;
+  /** How long an opening waits for cache that sessions about to end give back. */
+  readonly cacheWaitMs: number;
   /** Between pings of a connection; one that has not answered by the next is ended. */
   readonly pingIntervalMs: number;
 }
@@ -52,6 +54,7 @@ const DEFAULT_LIMITS: BlockServiceLimits = {
   maxSessions: 512,
   openTimeoutMs: 10_000,
   idleTimeoutMs: 300_000,
+  cacheWaitMs: 1_000,
   pingIntervalMs: 20_000,
 };
 

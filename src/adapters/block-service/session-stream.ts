@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Logger } from 'pino';
 import type { BlockHost, BlockSession } from '../../application/ports/block-host.ts';
-import { endBlock } from '../../domain/model/span.ts';
+import { endBlock, type Span } from '../../domain/model/span.ts';
 import { DispatcherError } from '../../domain/shared/errors.ts';
 import { decodeSessionRequest, encodeSessionReply } from '../wire/block-server-codec.ts';
 import { Deadline } from '../wire/deadline.ts';
@@ -20,7 +20,12 @@ export interface SessionStreamOptions {
   /** Longest wait for the first message, and then for each next step, milliseconds. */
   readonly openTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** How long an opening waits for cache, milliseconds. */
+  readonly cacheWaitMs: number;
 }
+
+/** Between two tries to reserve cache. */
+const CACHE_RETRY_MS = 5;
 
 /** An open session at the host with what the client reserved. */
 interface OpenedSession {
@@ -96,20 +101,40 @@ export function serveSession(stream: ServerHttp2Stream, options: SessionStreamOp
   function handle(request: SessionRequest__Output): SessionReply | Promise<SessionReply> {
     if (request.request === 'open' && request.open) {
       if (opened !== undefined) throw invalid('open', 'the session is already open');
-      const blocks = checkOpen(request.open, host);
-      const session = host.openSession(blocks, request.open.maxTokens);
-      opened = { session, maxTokens: request.open.maxTokens, position: 0, steps: 0 };
-      logger.debug(
-        { sessionId: request.open.sessionId, planEpoch: request.open.planEpoch, ...blocks },
-        'session opened',
-      );
-      return { opened: { cacheBytesFree: host.usage().cacheBytesFree } };
+      return open(request.open);
     }
     if (request.request === 'step' && request.step) {
       if (opened === undefined) throw invalid('step', 'the first message must be `open`');
       return runStep(opened, request.step);
     }
     throw invalid('request', 'the message must be `open` or `step`');
+  }
+
+  async function open(request: OpenSession__Output): Promise<SessionReply> {
+    const { sessionId, planEpoch, maxTokens } = request;
+    const blocks = checkOpen(request, host);
+    const session = await reserve(blocks, maxTokens);
+    opened = { session, maxTokens, position: 0, steps: 0 };
+    if (isOver) session.close();
+    logger.debug({ sessionId, planEpoch, ...blocks }, 'session opened');
+    return { opened: { cacheBytesFree: host.usage().cacheBytesFree } };
+  }
+
+  /**
+   * A client counts on the cache of a session as soon as it has ended it; here that end may still be on its
+   * way, on another connection, or wait for a step under way.
+   */
+  async function reserve(blocks: Span, maxTokens: number): Promise<BlockSession> {
+    for (let waitedMs = 0; ; waitedMs += CACHE_RETRY_MS) {
+      try {
+        return host.openSession(blocks, maxTokens);
+      } catch (error) {
+        const isFull = error instanceof DispatcherError && error.code === 'DSP_CACHE_FULL';
+        const isHopeless = waitedMs >= options.cacheWaitMs || host.usage().sessions === 0;
+        if (!isFull || isHopeless || isOver) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, CACHE_RETRY_MS));
+    }
   }
 
   async function runStep(current: OpenedSession, step: Step__Output): Promise<SessionReply> {
