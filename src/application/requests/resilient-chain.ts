@@ -255,7 +255,8 @@ export class ResilientChain {
     if (!this.#attempts.count(error)) return false;
     const { chains, log } = this.#deps;
     const { ticket } = this.#use;
-    this.#losses += 1;
+    // Want of room is no loss of a server: nothing failed, the request waits or goes elsewhere.
+    if (error.code !== 'DSP_CACHE_FULL') this.#losses += 1;
     log('a chain failed its request', {
       jobId: ticket.jobId,
       chainId: ticket.chain.id,

@@ -218,11 +218,15 @@ describe('generating text', () => {
     expect(scheduler.counts.failed).toBe(1);
   });
 
-  it('ends a request that a full cache refuses without holding that against the chain', async () => {
-    const { generate, transport, scheduler } = setUp();
+  it('ends a request that a full cache refuses without holding that against the chain, nor taking it for a loss', async () => {
+    const { generate, transport, scheduler, telemetry } = setUp();
     transport.refuse = new DispatcherError('DSP_CACHE_FULL', 'no room', { serverId: 's' });
     await expect(generate.generate(request(), never)).rejects.toMatchObject({ code: 'DSP_CHAIN_FAILED' });
     expect(scheduler.runningCount).toBe(0);
+    expect(telemetry.failovers).toEqual([]);
+    transport.refuse = new DispatcherError('DSP_SERVER_LOST', 'gone', { serverId: 's' });
+    await expect(generate.generate(request(), never)).rejects.toMatchObject({ code: 'DSP_CHAIN_FAILED' });
+    expect(telemetry.failovers).toEqual(['exhausted']);
   });
 
   it('tells requests that run at the end of the grace period why they end', async () => {
