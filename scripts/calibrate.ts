@@ -61,9 +61,9 @@ const base = await readLiveScenario(SPEED_UP, SLOPE);
 const scenario = { ...base, contest: { ...base.contest, meanTokens: WORKLOAD } };
 console.log(`slope ${SLOPE}, ${SPEED_UP} times as fast, ${SECONDS} s per load\n`);
 console.log(
-  '| load | requests | predicted | measured | predicted by declared speeds | waited | foretold over real wait, mean | lag per step, ms | paces | slopes |',
+  '| load | requests | predicted | measured | predicted by declared speeds | waited | predicted wait | real wait | lag per step, ms | paces | slopes |',
 );
-console.log('|---|---|---|---|---|---|---|---|---|---|');
+console.log('|---|---|---|---|---|---|---|---|---|---|---|');
 for (const load of LOADS) {
   const ratePerSecond = load * computeRate();
   const jobs = jobsFor(ratePerSecond);
@@ -93,7 +93,8 @@ for (const load of LOADS) {
         `${response.mean.toFixed(1)} ± ${response.halfWidth.toFixed(1)}`,
         declared?.toFixed(1) ?? 'none',
         count,
-        count === 0 ? '' : (count / (waits.sum - waitsBefore.sum)).toFixed(2),
+        count === 0 ? '' : ((SPEED_UP * (waits.predicted - waitsBefore.predicted)) / count).toFixed(1),
+        count === 0 ? '' : ((SPEED_UP * (waits.real - waitsBefore.real)) / count).toFixed(1),
         lagMs.toFixed(1),
         spread(servers.map(({ pace }) => pace)),
         spread(servers.map(({ concurrency_slope }) => concurrency_slope)),
@@ -117,11 +118,18 @@ function jobsFor(ratePerSecond: number): SimulatedJobs {
   return { ...jobs, tokens: { input: tokens(WORKLOAD.inputTokens), output: tokens(WORKLOAD.outputTokens) } };
 }
 
-async function waitsOf(dispatcher: LiveDispatcher): Promise<{ readonly count: number; readonly sum: number }> {
+/** Waits that were foretold, so far: how many, and how long together, seconds. */
+async function waitsOf(dispatcher: LiveDispatcher) {
   return {
     count: await dispatcher.metric('daisychain_queue_prediction_ratio_count'),
-    sum: await dispatcher.metric('daisychain_queue_prediction_ratio_sum'),
+    predicted: await foretold(dispatcher, 'predicted'),
+    real: await foretold(dispatcher, 'real'),
   };
+}
+
+function foretold(dispatcher: LiveDispatcher, kind: string): Promise<number> {
+  const labels = `model_name="${dispatcher.model.shape.id}",kind="${kind}"`;
+  return dispatcher.metric(`daisychain_queue_foretold_seconds_total{${labels}`);
 }
 
 async function predictionOf(dispatcher: LiveDispatcher, arrivalRatePerSecond: number) {

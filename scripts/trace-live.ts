@@ -1,12 +1,13 @@
 /**
- * Does the running service show what the simulation of `npm run bench:trace` promises? The beginning of the
- * recorded trace is replayed over HTTP against `daisychain serve` in front of the scenario's servers, emulated
- * over real gRPC at twenty times their speed; and, for the same requests, in the simulator. Prints a Markdown
- * table, in seconds of the servers' own time, without the first tenth of the requests.
+ * Does the running service show what the simulation of `npm run bench:trace` promises? Twenty busy minutes of the
+ * recorded trace are replayed over HTTP against `daisychain serve` in front of the scenario's servers, emulated
+ * over real gRPC many times as fast; and, for the same requests, in the simulator. Prints a Markdown table, in
+ * seconds of the servers' own time, without the first tenth of the requests.
  *
- *   npm run trace:live -- [minutes] [speed-up] [slope]
+ *   npm run trace:live -- [minutes] [speed-up] [slope] [from minute]
  *
- * @param slope of the emulated servers: 1 runs the steps of sessions one after another, 0 at the same time
+ * The speed-up is what the machine can follow: the mean lag of a step should be well below a step's time. The slope
+ * is that of the emulated servers: 1 runs the steps of sessions one after another, 0 at the same time.
  */
 import { runContestant } from '../src/simulation/run-contestant.ts';
 import { type SimulationSummary, summarize } from '../src/simulation/statistics.ts';
@@ -18,26 +19,34 @@ import { readAzureTrace } from './experiments/azure-trace.ts';
 const MINUTES = Number(process.argv[2] ?? 20);
 const SPEED_UP = Number(process.argv[3] ?? 20);
 const SLOPE = Number(process.argv[4] ?? 1);
+/** A busy hour of a trace that begins with a nearly idle one. */
+const FROM_MINUTE = Number(process.argv[5] ?? 460);
 /** As in the scenario: the trace is slowed down to 0.2 requests a second. */
 const TIME_SCALE = 12.8334;
 const WARM_UP_SHARE = 0.1;
 const CHUNK_TOKENS = 256;
+const UNLIMITED = 1000;
+const NEVER_SECONDS = 86_400;
 
 const CONTESTANTS = [
-  { cache: 'slots', order: 'fifo' },
-  { cache: 'tokens', order: 'fifo' },
-  { cache: 'tokens', order: 'shortest' },
+  { cache: 'slots', order: 'fifo', maxComputeLoad: undefined },
+  { cache: 'tokens', order: 'fifo', maxComputeLoad: undefined },
+  { cache: 'tokens', order: 'shortest', maxComputeLoad: undefined },
+  { cache: 'tokens', order: 'shortest', maxComputeLoad: 1.5 },
 ] as const;
 
 const scenario = await readLiveScenario(SPEED_UP, SLOPE);
-const trace = readAzureTrace(8_819).filter(
-  ({ arrivalSeconds }, _, [first]) => (arrivalSeconds - first!.arrivalSeconds) * TIME_SCALE < 60 * MINUTES,
-);
+const trace = readAzureTrace(8_819).filter(({ arrivalSeconds }, _, [first]) => {
+  const minute = ((arrivalSeconds - first!.arrivalSeconds) * TIME_SCALE) / 60 - FROM_MINUTE;
+  return minute >= 0 && minute < MINUTES;
+});
 const jobs = traceJobs(trace, TIME_SCALE);
 console.log(`${jobs.count} requests, ${SPEED_UP} times as fast, slope ${SLOPE}\n`);
-console.log('| | mean | p50 | p95 | p99 | worst stretch | simulated mean | p50 | p95 | p99 | worst stretch |');
-console.log('|---|---|---|---|---|---|---|---|---|---|---|');
-for (const { cache, order } of CONTESTANTS) {
+console.log(
+  '| | mean | p50 | p95 | p99 | worst stretch | lag per step, ms | simulated mean | p50 | p95 | p99 | worst stretch |',
+);
+console.log('|---|---|---|---|---|---|---|---|---|---|---|---|');
+for (const { cache, order, maxComputeLoad } of CONTESTANTS) {
   const simulated = runContestant(
     { ...scenario.contest, jobs },
     {
@@ -48,19 +57,26 @@ for (const { cache, order } of CONTESTANTS) {
       planTokens: undefined,
       policy: 'jffc',
       cache,
-      maxComputeLoad: undefined,
+      maxComputeLoad,
       scheduling: { order },
       serviceModel: 'shared-compute',
       prefillChunkTokens: CHUNK_TOKENS,
     },
   );
   // The plan stays the one that the simulator has: what is compared is cache and order.
-  const config = { scheduling: { cache, order }, planner: { drift_threshold: 10, min_gain: 10 } };
-  const responses = await withLiveDispatcher(scenario, config, ({ url }) => replay(url, requestsOf(jobs, SPEED_UP)));
+  const config = {
+    scheduling: { cache, order, max_compute_load: maxComputeLoad ?? UNLIMITED },
+    planner: { drift_threshold: 10, min_gain: 10, search_after_seconds: NEVER_SECONDS },
+    model: { prefill_chunk_tokens: CHUNK_TOKENS, prefill_chunk_min_tokens: CHUNK_TOKENS },
+  };
+  const { responses, lagSeconds } = await withLiveDispatcher(scenario, config, async (dispatcher) => ({
+    responses: await replay(dispatcher.url, requestsOf(jobs, SPEED_UP)),
+    lagSeconds: SPEED_UP * dispatcher.meanLagSeconds(),
+  }));
   const live = summarize(recordsOf(responses), WARM_UP_SHARE);
-  console.log(
-    `| \`${cache}\`, \`${order}\` | ${figures(live)} | ${simulated.kind === 'simulated' ? figures(simulated.summary) : ''} |`,
-  );
+  const name = `\`${cache}\`, \`${order}\`${maxComputeLoad === undefined ? '' : `, \`max_compute_load: ${maxComputeLoad}\``}`;
+  const foretold = simulated.kind === 'simulated' ? figures(simulated.summary) : '';
+  console.log(`| ${name} | ${figures(live)} | ${(1000 * lagSeconds).toFixed(1)} | ${foretold} |`);
 }
 
 /** In the servers' own time. */

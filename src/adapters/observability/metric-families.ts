@@ -34,6 +34,11 @@ export function createDaisychainFamilies(registry: Registry) {
     failovers: counter('failovers_total', 'Running requests that lost their chain, by what became of them.', [
       'outcome',
     ]),
+    queueForetold: counter(
+      'queue_foretold_seconds_total',
+      'Waits of requests that had to wait, summed: as predicted when they arrived, and as they were.',
+      ['kind'],
+    ),
     serverJoins: counter('server_joins_total', 'Servers that joined.'),
     serverLosses: counter('server_losses_total', 'Servers that were lost, by the reason.', ['reason']),
     blockMoves: counter('block_moves_total', 'Blocks that servers were told to load and did not hold before.'),

@@ -45,6 +45,7 @@ export class PrometheusMetrics implements Telemetry {
     if (options.includesProcess !== false) collectDefaultMetrics({ register: this.#registry });
     // A series that is absent until its first event cannot be alerted on.
     for (const outcome of REQUEST_OUTCOMES) this.#own.requests.inc({ outcome }, 0);
+    for (const kind of ['predicted', 'real']) this.#own.queueForetold.inc({ kind }, 0);
     for (const reason of REPLAN_REASONS) this.#own.replans.inc({ reason }, 0);
     for (const outcome of PLAN_OUTCOMES) this.#own.planDecisions.inc({ outcome }, 0);
     for (const outcome of SEARCH_OUTCOMES) this.#own.planSearches.inc({ outcome }, 0);
@@ -96,6 +97,8 @@ export class PrometheusMetrics implements Telemetry {
   }
 
   waitEnded(predictedSeconds: number, seconds: number): void {
+    this.#own.queueForetold.inc({ kind: 'predicted' }, predictedSeconds);
+    this.#own.queueForetold.inc({ kind: 'real' }, seconds);
     // Below a millisecond both are rounding.
     observe(this.#own.queuePrediction, Math.max(0.001, seconds) / Math.max(0.001, predictedSeconds));
   }
