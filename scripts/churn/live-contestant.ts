@@ -57,7 +57,7 @@ export class LiveContestant implements Contestant {
         placementPolicy: searches ? 'best' : 'gbp-cr-fill',
         objective: searches ? 'predicted' : 'lower',
         serviceModel: 'independent',
-        prefillChunkTokens: 256,
+        prefillChunk: { least: 256, most: 256 },
         searchAfterMs: 5_000,
         reservedSlots: undefined,
         maxLoad: 0.7,

@@ -164,7 +164,7 @@ export class FakeSwarm {
         placementPolicy: 'gbp-cr-fill',
         objective: 'lower',
         serviceModel: 'independent',
-        prefillChunkTokens: 256,
+        prefillChunk: { least: 32, most: 256 },
         searchAfterMs: 5_000,
         reservedSlots: undefined,
         maxLoad: 0.7,

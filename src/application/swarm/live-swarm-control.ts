@@ -16,7 +16,7 @@ export interface LiveSwarmControlDependencies {
   readonly planner: Pick<Planner, 'ask'>;
   readonly planning: Pick<
     SwarmOptions,
-    'placementPolicy' | 'objective' | 'reservedSlots' | 'maxLoad' | 'serviceModel' | 'prefillChunkTokens'
+    'placementPolicy' | 'objective' | 'reservedSlots' | 'maxLoad' | 'serviceModel' | 'prefillChunk'
   >;
 }
 

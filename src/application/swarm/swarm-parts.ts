@@ -5,6 +5,7 @@ import type { ModelShape } from '../../domain/model/model.ts';
 import type { PlacementPolicy, PlanningObjective, PlanningResult } from '../../domain/model/plan.ts';
 import type { ArrivalRate } from '../../domain/planning/arrival-rate.ts';
 import type { LookDecision } from '../../domain/planning/live-look.ts';
+import type { ChunkBounds } from '../../domain/scheduling/prefill-chunk.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Planner, ServiceModel } from '../ports/planner.ts';
 import type { SearchOutcome, Telemetry } from '../ports/telemetry.ts';
@@ -18,7 +19,7 @@ export interface SwarmOptions {
   readonly objective: PlanningObjective;
   /** What predicted response times are predicted by, and in what pieces prompts travel. */
   readonly serviceModel: ServiceModel;
-  readonly prefillChunkTokens: number;
+  readonly prefillChunk: ChunkBounds;
   /** How long nothing must have changed before a better plan is searched for, ms. */
   readonly searchAfterMs: number;
   readonly reservedSlots: number | undefined;

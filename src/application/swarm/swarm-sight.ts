@@ -3,6 +3,8 @@ import type { PlacedSpan } from '../../domain/model/placement.ts';
 import { isSameSpan, type Span } from '../../domain/model/span.ts';
 import type { Demand } from '../../domain/planning/demand-drift.ts';
 import type { LiveLook } from '../../domain/planning/live-look.ts';
+import { type SharedServerSpeeds, stepSeconds } from '../../domain/planning/service-times.ts';
+import { type ChunkBounds, prefillChunkTokens } from '../../domain/scheduling/prefill-chunk.ts';
 import type { PredictionTerms } from '../ports/planner.ts';
 import { plannableServer, predictableSpeeds, type ServiceTimeTerms } from './member-state.ts';
 import type { SwarmDependencies, SwarmOptions } from './swarm-parts.ts';
@@ -62,16 +64,34 @@ export function seeSwarm(input: SightInput): SwarmSight {
 export function predictionTerms(
   members: readonly (Pick<Member, 'serverId' | 'speeds' | 'pace'> & Partial<Pick<Member, 'measuredSlope'>>)[],
   terms: ServiceTimeTerms,
-  { serviceModel, prefillChunkTokens }: Pick<SwarmOptions, 'serviceModel' | 'prefillChunkTokens'>,
+  { serviceModel, prefillChunk }: Pick<SwarmOptions, 'serviceModel' | 'prefillChunk'>,
 ): PredictionTerms {
   if (serviceModel === 'independent') return { serviceModel };
+  const speeds = new Map(members.map((member) => [member.serverId, predictableSpeeds(member, terms)]));
   return {
     serviceModel,
-    speeds: new Map(members.map((member) => [member.serverId, predictableSpeeds(member, terms)])),
+    speeds,
     meanTokens: terms.workload,
     hiddenBytesPerToken: terms.hiddenBytesPerToken,
-    prefillChunkTokens,
+    prefillChunkTokens: usualPiece([...speeds.values()], terms, prefillChunk),
   };
+}
+
+/** About the pieces in which prompts travel while others generate tokens on the way: the slowest server decides. */
+function usualPiece(
+  speeds: readonly SharedServerSpeeds[],
+  { workload }: ServiceTimeTerms,
+  bounds: ChunkBounds,
+): number {
+  let prefillSeconds = 0;
+  let tokenSeconds = 0;
+  for (const server of speeds) {
+    if (server.prefillSecondsPerTokenPerBlock <= prefillSeconds) continue;
+    prefillSeconds = server.prefillSecondsPerTokenPerBlock;
+    tokenSeconds = stepSeconds(server, 1, 1, false);
+  }
+  const hop = { prefillSeconds, tokenSeconds };
+  return prefillChunkTokens({ tokens: workload.inputTokens, hops: [hop, hop], generating: 1 }, bounds);
 }
 
 /** Those that may get work. */

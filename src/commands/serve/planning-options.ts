@@ -1,5 +1,6 @@
 import type { SwarmOptions } from '../../application/swarm/swarm-parts.ts';
 import type { Config } from '../../config/schema.ts';
+import type { ChunkBounds } from '../../domain/scheduling/prefill-chunk.ts';
 
 /** The arrival rate is averaged over about this long. */
 export const ARRIVAL_WINDOW_MS = 60_000;
@@ -16,7 +17,7 @@ export function planningOptions(
     placementPolicy: planner.placement,
     objective: planner.objective,
     serviceModel: planner.service_model,
-    prefillChunkTokens: config.model.prefill_chunk_tokens,
+    prefillChunk: prefillBounds(config),
     searchAfterMs: planner.search_after_seconds * 1000,
     reservedSlots: planner.reserved_slots,
     maxLoad: planner.max_load,
@@ -54,4 +55,10 @@ function sizesSlots({ planner, scheduling }: Config): boolean {
     isGreedy &&
     planner.reserved_slots === undefined
   );
+}
+
+/** Bounds of the pieces of prompts. */
+export function prefillBounds({ model }: Pick<Config, 'model'>): ChunkBounds {
+  const most = model.prefill_chunk_tokens;
+  return { least: Math.min(model.prefill_chunk_min_tokens, most), most };
 }

@@ -28,7 +28,7 @@ import type { LanguageModel } from '../../language-model/open-language-model.ts'
 import { connectPetals } from './connect-petals.ts';
 import { type Fronts, openFronts } from './open-fronts.ts';
 import { openPlanner } from './open-planner.ts';
-import { ARRIVAL_WINDOW_MS, planningOptions } from './planning-options.ts';
+import { ARRIVAL_WINDOW_MS, planningOptions, prefillBounds } from './planning-options.ts';
 import { schedulerOptions } from './scheduler-options.ts';
 
 /** A change of a declared speed beyond this share makes a new plan. */
@@ -143,10 +143,7 @@ export async function startDispatcher(
       jobs,
       chains: swarm,
       transport,
-      pieces: new PrefillPieces(membership, {
-        least: Math.min(config.model.prefill_chunk_min_tokens, config.model.prefill_chunk_tokens),
-        most: config.model.prefill_chunk_tokens,
-      }),
+      pieces: new PrefillPieces(membership, prefillBounds(config)),
       load: new StepLoads(membership, clock, config.planner.overhead_seconds),
       telemetry,
       clock,
