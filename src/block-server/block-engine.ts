@@ -1,12 +1,13 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
+import { DispatcherError } from '../domain/shared/errors.ts';
 import { invariant } from '../domain/shared/invariant.ts';
 import { createOnnxSession, floatTensor, type TensorMap } from '../language-model/runtime/onnx-session.ts';
 import type { ModelConfig } from '../language-model/weights/model-config.ts';
 import type { ModelWeights } from '../language-model/weights/model-weights.ts';
 import { computeRotaryTable } from '../language-model/weights/rotary-table.ts';
 import { buildAttentionGraph } from './block-graph.ts';
-import { BlockReader, type LoadedBlock } from './block-reader.ts';
+import { type BlockPart, BlockReader, type LoadedBlock } from './block-reader.ts';
 import { SpanCache } from './span-cache.ts';
 
 /** The next tokens of one session. */
@@ -58,10 +59,23 @@ export class BlockEngine {
     if (loaded !== undefined) await this.#reader.free(loaded);
   }
 
-  /** Empty cache of `tokens` tokens in each block. */
+  /** Empty cache of `tokens` tokens in each block; its memory is taken as it fills. */
   allocateCache(firstBlock: number, blockCount: number, tokens: number): SpanCache {
-    this.#extendRotary(tokens);
     return new SpanCache(this.config, firstBlock, blockCount, tokens);
+  }
+
+  /**
+   * Takes the memory that the next `tokens` tokens of a session need. `run` does so too.
+   * @throws DispatcherError DSP_CACHE_FULL when the machine has less than was promised; the cache is then to be freed
+   */
+  makeRoom(cache: SpanCache, tokens: number): void {
+    try {
+      this.#extendRotary(cache.tokens + tokens);
+      cache.makeRoom(tokens);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new DispatcherError('DSP_CACHE_FULL', 'the machine is out of memory for a cache', { cause });
+    }
   }
 
   /**
@@ -72,7 +86,7 @@ export class BlockEngine {
    */
   async run(steps: readonly EngineStep[]): Promise<Float32Array[]> {
     const rows = steps.map((step): Row => {
-      invariant(step.cache.tokens + step.tokens <= step.cache.reservedTokens, 'steps stay within the reserved tokens');
+      this.makeRoom(step.cache, step.tokens);
       const positions = { ...this.#rotary.feeds, ...step.cache.positionFeeds(step.tokens) };
       return { step, positions, current: step.hidden };
     });
@@ -96,7 +110,21 @@ export class BlockEngine {
   async #runBlock(block: number, rows: readonly Row[]): Promise<void> {
     const loaded = this.#blocks.get(block);
     invariant(loaded !== undefined, 'the blocks of an open session stay loaded');
-    const { projection, output } = loaded;
+    const [only] = rows;
+    if (loaded.whole !== undefined && rows.length === 1 && only !== undefined)
+      await this.#runAlone(block, loaded.whole, only);
+    else await this.#runTogether(block, loaded, rows);
+  }
+
+  async #runAlone(block: number, { session, parameters }: BlockPart, row: Row): Promise<void> {
+    const { cache, tokens } = row.step;
+    const hidden = rowsTensor(row.current, tokens);
+    const output = await session.run({ ...parameters, ...cache.cacheFeeds(block), ...row.positions, hidden });
+    cache.write(block, values(output, 'newKeys'), values(output, 'newValues'), tokens);
+    row.current = values(output, 'result');
+  }
+
+  async #runTogether(block: number, { projection, output }: LoadedBlock, rows: readonly Row[]): Promise<void> {
     const tokens = rows.reduce((sum, { step }) => sum + step.tokens, 0);
     const hidden = rowsTensor(concatenate(rows.map(({ current }) => current)), tokens);
     const projected = await projection.session.run({ ...projection.parameters, hidden });

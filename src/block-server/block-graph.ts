@@ -5,7 +5,7 @@ import type { ModelConfig } from '../language-model/weights/model-config.ts';
 /*
  * One transformer block of the Llama architecture in three parts, so that the tokens of several sessions share the
  * products with its matrices, which is what a step of few tokens takes its time for, and only attention runs session
- * by session. Norms are inputs; matrices are inputs or constants, see `GraphMatrix`.
+ * by session; and as a whole for one. Norms are inputs; matrices are inputs or constants, see `GraphMatrix`.
  */
 
 export const PROJECTION_MATRICES = ['query', 'key', 'value'] as const;
@@ -13,6 +13,23 @@ export const OUTPUT_MATRICES = ['output', 'gate', 'up', 'down'] as const;
 export type BlockMatrix = (typeof PROJECTION_MATRICES)[number] | (typeof OUTPUT_MATRICES)[number];
 
 type Matrices<Name extends BlockMatrix> = Readonly<Record<Name, GraphMatrix>>;
+
+/** All three parts, for the tokens of one session: `hidden`, norms and cache to `result` and the new rows. */
+export function buildWholeGraph(config: ModelConfig, matrices: Matrices<BlockMatrix>): OnnxGraph {
+  return {
+    name: 'block',
+    inputs: [
+      rows('hidden', config.hiddenSize),
+      normInput(config, 'attentionNorm'),
+      normInput(config, 'feedForwardNorm'),
+      ...inputsOf(matrices),
+      ...cacheInputs(config),
+    ],
+    outputs: [rows('result', config.hiddenSize), ...newRows(config)],
+    nodes: [...projectionNodes(config, matrices), ...attentionNodes(config), ...outputNodes(config, matrices)],
+    constants: constantsOf(matrices),
+  };
+}
 
 /** First part: `hidden` and `attentionNorm` to `queries`, `keys` and `values`. */
 export function buildProjectionGraph(
@@ -23,55 +40,62 @@ export function buildProjectionGraph(
     name: 'projection',
     inputs: [rows('hidden', config.hiddenSize), normInput(config, 'attentionNorm'), ...inputsOf(matrices)],
     outputs: projected(config),
-    nodes: [
-      norm(config, 'hidden', 'attentionNorm', 'attentionInput'),
-      matrices.query.product('attentionInput', 'queries'),
-      matrices.key.product('attentionInput', 'keys'),
-      matrices.value.product('attentionInput', 'values'),
-    ],
+    nodes: projectionNodes(config, matrices),
     constants: constantsOf(matrices),
   };
+}
+
+function projectionNodes(
+  config: ModelConfig,
+  { query, key, value }: Matrices<(typeof PROJECTION_MATRICES)[number]>,
+): OnnxNode[] {
+  return [
+    norm(config, 'hidden', 'attentionNorm', 'attentionInput'),
+    query.product('attentionInput', 'queries'),
+    key.product('attentionInput', 'keys'),
+    value.product('attentionInput', 'values'),
+  ];
 }
 
 /**
  * Second part, of one session: `queries`, `keys`, `values` and the cache to `attended` and the new rows.
  *
- * The cache is an input, float32[1, keyValueHeads, reserved, headDimension]. The operator returns a whole new cache,
+ * The cache is an input, float32[1, keyValueHeads, room, headDimension]. The operator returns a whole new cache,
  * which the JavaScript binding would copy out for every token; so only the new rows leave the graph (`newKeys`,
- * `newValues`), and the caller writes them into its cache. 10 times faster at 8,192 reserved tokens.
+ * `newValues`), and the caller writes them into its cache.
  */
 export function buildAttentionGraph(config: ModelConfig): OnnxGraph {
+  return {
+    name: 'attention',
+    inputs: [...projected(config), ...cacheInputs(config)],
+    outputs: [rows('attended', queriesWidth(config)), ...newRows(config)],
+    nodes: attentionNodes(config),
+  };
+}
+
+function attentionNodes(config: ModelConfig): OnnxNode[] {
   const positions = ['lastPosition', 'endPositionScalar', 'cosines', 'sines'];
-  const newRows = (present: string, output: string): OnnxNode => ({
+  const slice = (present: string, output: string): OnnxNode => ({
     operator: 'Slice',
     inputs: [present, 'startPosition', 'endPosition', 'tokenAxis'],
     outputs: [output],
   });
-  return {
-    name: 'attention',
-    inputs: [...projected(config), ...cacheInputs(config)],
-    outputs: [
-      rows('attended', queriesWidth(config)),
-      cache(config, 'newKeys', 'tokens'),
-      cache(config, 'newValues', 'tokens'),
-    ],
-    nodes: [
-      {
-        operator: 'GroupQueryAttention',
-        isContributed: true,
-        inputs: ['queries', 'keys', 'values', 'pastKeys', 'pastValues', ...positions],
-        outputs: ['attended', 'presentKeys', 'presentValues'],
-        ints: {
-          num_heads: config.headCount,
-          kv_num_heads: config.keyValueHeadCount,
-          do_rotary: 1,
-          rotary_interleaved: config.rotary.isInterleaved ? 1 : 0,
-        },
+  return [
+    {
+      operator: 'GroupQueryAttention',
+      isContributed: true,
+      inputs: ['queries', 'keys', 'values', 'pastKeys', 'pastValues', ...positions],
+      outputs: ['attended', 'presentKeys', 'presentValues'],
+      ints: {
+        num_heads: config.headCount,
+        kv_num_heads: config.keyValueHeadCount,
+        do_rotary: 1,
+        rotary_interleaved: config.rotary.isInterleaved ? 1 : 0,
       },
-      newRows('presentKeys', 'newKeys'),
-      newRows('presentValues', 'newValues'),
-    ],
-  };
+    },
+    slice('presentKeys', 'newKeys'),
+    slice('presentValues', 'newValues'),
+  ];
 }
 
 /** Third part: `hidden`, `attended` and `feedForwardNorm` to `result`. */
@@ -85,20 +109,24 @@ export function buildOutputGraph(config: ModelConfig, matrices: Matrices<(typeof
       ...inputsOf(matrices),
     ],
     outputs: [rows('result', config.hiddenSize)],
-    nodes: [
-      matrices.output.product('attended', 'attentionOutput'),
-      { operator: 'Add', inputs: ['hidden', 'attentionOutput'], outputs: ['middle'] },
-      norm(config, 'middle', 'feedForwardNorm', 'feedForwardInput'),
-      matrices.gate.product('feedForwardInput', 'gated'),
-      matrices.up.product('feedForwardInput', 'raised'),
-      { operator: 'Sigmoid', inputs: ['gated'], outputs: ['openness'] },
-      { operator: 'Mul', inputs: ['gated', 'openness'], outputs: ['activated'] },
-      { operator: 'Mul', inputs: ['activated', 'raised'], outputs: ['product'] },
-      matrices.down.product('product', 'feedForwardOutput'),
-      { operator: 'Add', inputs: ['middle', 'feedForwardOutput'], outputs: ['result'] },
-    ],
+    nodes: outputNodes(config, matrices),
     constants: constantsOf(matrices),
   };
+}
+
+function outputNodes(config: ModelConfig, matrices: Matrices<(typeof OUTPUT_MATRICES)[number]>): OnnxNode[] {
+  return [
+    matrices.output.product('attended', 'attentionOutput'),
+    { operator: 'Add', inputs: ['hidden', 'attentionOutput'], outputs: ['middle'] },
+    norm(config, 'middle', 'feedForwardNorm', 'feedForwardInput'),
+    matrices.gate.product('feedForwardInput', 'gated'),
+    matrices.up.product('feedForwardInput', 'raised'),
+    { operator: 'Sigmoid', inputs: ['gated'], outputs: ['openness'] },
+    { operator: 'Mul', inputs: ['gated', 'openness'], outputs: ['activated'] },
+    { operator: 'Mul', inputs: ['activated', 'raised'], outputs: ['product'] },
+    matrices.down.product('product', 'feedForwardOutput'),
+    { operator: 'Add', inputs: ['middle', 'feedForwardOutput'], outputs: ['result'] },
+  ];
 }
 
 function projected(config: ModelConfig): OnnxValue[] {
@@ -130,11 +158,15 @@ function cache({ keyValueHeadCount, headDimension }: ModelConfig, name: string, 
   return { name, type: 'float32', shape: [1, keyValueHeadCount, tokens, headDimension] };
 }
 
+function newRows(config: ModelConfig): OnnxValue[] {
+  return [cache(config, 'newKeys', 'tokens'), cache(config, 'newValues', 'tokens')];
+}
+
 function cacheInputs(config: ModelConfig): OnnxValue[] {
   const index = (name: string): OnnxValue => ({ name, type: 'int32', shape: [1] });
   return [
-    cache(config, 'pastKeys', 'reserved'),
-    cache(config, 'pastValues', 'reserved'),
+    cache(config, 'pastKeys', 'room'),
+    cache(config, 'pastValues', 'room'),
     { name: 'cosines', type: 'float32', shape: ['positions', config.headDimension / 2] },
     { name: 'sines', type: 'float32', shape: ['positions', config.headDimension / 2] },
     index('lastPosition'),

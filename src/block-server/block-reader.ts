@@ -11,6 +11,7 @@ import {
   type BlockMatrix,
   buildOutputGraph,
   buildProjectionGraph,
+  buildWholeGraph,
   OUTPUT_MATRICES,
   PROJECTION_MATRICES,
 } from './block-graph.ts';
@@ -26,9 +27,12 @@ export interface BlockPart {
 export interface LoadedBlock {
   readonly projection: BlockPart;
   readonly output: BlockPart;
+  /** All parts in one, where that takes no more memory: faster for the tokens of one session. */
+  readonly whole: BlockPart | undefined;
 }
 
-type SharedSessions = Readonly<Record<keyof LoadedBlock, InferenceSession>>;
+type PartName = 'projection' | 'output';
+type SharedSessions = Readonly<Record<PartName | 'whole', InferenceSession>>;
 type Matrices = Readonly<Record<BlockMatrix, GraphMatrix>>;
 
 interface PartKind {
@@ -37,7 +41,7 @@ interface PartKind {
   readonly build: (config: ModelConfig, matrices: Matrices) => OnnxGraph;
 }
 
-const PARTS: Readonly<Record<keyof LoadedBlock, PartKind>> = {
+const PARTS: Readonly<Record<PartName, PartKind>> = {
   projection: { norm: 'attentionNorm', matrices: PROJECTION_MATRICES, build: buildProjectionGraph },
   output: { norm: 'feedForwardNorm', matrices: OUTPUT_MATRICES, build: buildOutputGraph },
 };
@@ -45,9 +49,9 @@ const PARTS: Readonly<Record<keyof LoadedBlock, PartKind>> = {
 /**
  * Reads blocks out of a model's files.
  *
- * In float32 the matrices are inputs: one compiled graph of each part serves every block, and nothing is kept twice
- * (30 blocks of 576 x 1536: as fast as constants for single tokens, at half the memory). In int8 they must be
- * constants, so each block has graphs of its own.
+ * In float32 the matrices are inputs: the same compiled graphs serve every block, and nothing is kept twice (30 blocks
+ * of 576 x 1536: as fast as constants for single tokens, at half the memory). In int8 they must be constants, so each
+ * block has graphs of its own, and only those of the parts: the whole would hold them a second time.
  */
 export class BlockReader {
   readonly #weights: ModelWeights;
@@ -65,17 +69,25 @@ export class BlockReader {
   static async create(weights: ModelWeights, dtype: WeightsDtype, threads: number): Promise<BlockReader> {
     if (dtype === 'int8') return new BlockReader(weights, threads, undefined);
     const { config } = weights;
-    const compile = (part: PartKind): Promise<InferenceSession> => {
-      const matrices = part.matrices.map((name) => [name, floatMatrix(name, blockTensorShape(config, name))]);
-      return createOnnxSession(part.build(config, Object.fromEntries(matrices) as Matrices), threads);
+    const compile = (names: readonly BlockMatrix[], build: PartKind['build']): Promise<InferenceSession> => {
+      const matrices = names.map((name) => [name, floatMatrix(name, blockTensorShape(config, name))]);
+      return createOnnxSession(build(config, Object.fromEntries(matrices) as Matrices), threads);
     };
-    const shared = { projection: await compile(PARTS.projection), output: await compile(PARTS.output) };
+    const shared = {
+      projection: await compile(PROJECTION_MATRICES, buildProjectionGraph),
+      output: await compile(OUTPUT_MATRICES, buildOutputGraph),
+      whole: await compile([...PROJECTION_MATRICES, ...OUTPUT_MATRICES], buildWholeGraph),
+    };
     return new BlockReader(weights, threads, shared);
   }
 
   /** @throws DispatcherError DSP_BAD_WEIGHTS */
   async read(block: number): Promise<LoadedBlock> {
-    return { projection: await this.#readPart(block, 'projection'), output: await this.#readPart(block, 'output') };
+    const projection = await this.#readPart(block, 'projection');
+    const output = await this.#readPart(block, 'output');
+    const session = this.#shared?.whole;
+    const whole = session && { session, parameters: { ...projection.parameters, ...output.parameters } };
+    return { projection, output, whole };
   }
 
   /** Gives the block's memory back at once. Nothing may run with it any more. */
@@ -87,11 +99,10 @@ export class BlockReader {
   }
 
   async close(): Promise<void> {
-    await this.#shared?.projection.release();
-    await this.#shared?.output.release();
+    for (const session of Object.values(this.#shared ?? {})) await session.release();
   }
 
-  async #readPart(block: number, kind: keyof LoadedBlock): Promise<BlockPart> {
+  async #readPart(block: number, kind: PartName): Promise<BlockPart> {
     const { norm, matrices, build } = PARTS[kind];
     const { id, config } = this.#weights;
     const parameters: TensorMap = { [norm]: floatTensor(await this.#readTensor(block, norm), [config.hiddenSize]) };

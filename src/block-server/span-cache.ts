@@ -1,37 +1,41 @@
+import { invariant } from '../domain/shared/invariant.ts';
 import { floatTensor, intTensor, type TensorMap } from '../language-model/runtime/onnx-session.ts';
 import type { ModelConfig } from '../language-model/weights/model-config.ts';
 
 /** Dimension of a cache tensor that counts tokens. */
 const TOKEN_AXIS = intTensor(2);
 
-/** Keys and values of one block: each float32[keyValueHeads, reserved, headDimension]. */
+/** Room comes in steps of this many tokens, and of an eighth of those that are there. */
+const STEP_TOKENS = 64;
+const STEP_SHARE = 1 / 8;
+
+/** Keys and values of one block: each float32[keyValueHeads, room, headDimension]. */
 interface BlockCache {
   readonly keys: Float32Array;
   readonly values: Float32Array;
   readonly feeds: TensorMap;
 }
 
-/** Keys and values of one session in each block of its span. The memory is taken up only as it is written. */
+/**
+ * Keys and values of one session in each block of its span. It grows with the tokens in it, up to those reserved:
+ * attention copies the whole of it for every token, so room that is not used yet would cost time.
+ */
 export class SpanCache {
   readonly firstBlock: number;
   readonly endBlock: number;
   readonly reservedTokens: number;
   readonly #config: ModelConfig;
-  readonly #blocks: readonly BlockCache[];
+  readonly #blocks: BlockCache[];
   #tokens = 0;
+  /** Tokens that the arrays have room for. */
+  #room = 0;
 
   constructor(config: ModelConfig, firstBlock: number, blockCount: number, reservedTokens: number) {
     this.firstBlock = firstBlock;
     this.endBlock = firstBlock + blockCount;
     this.reservedTokens = reservedTokens;
     this.#config = config;
-    const { keyValueHeadCount, headDimension } = config;
-    const shape = [1, keyValueHeadCount, reservedTokens, headDimension];
-    this.#blocks = Array.from({ length: blockCount }, (): BlockCache => {
-      const keys = new Float32Array(keyValueHeadCount * reservedTokens * headDimension);
-      const values = new Float32Array(keys.length);
-      return { keys, values, feeds: { pastKeys: floatTensor(keys, shape), pastValues: floatTensor(values, shape) } };
-    });
+    this.#blocks = Array.from({ length: blockCount }, () => this.#emptyBlock(0));
   }
 
   /** Tokens in the cache. */
@@ -41,6 +45,25 @@ export class SpanCache {
 
   has(block: number): boolean {
     return block >= this.firstBlock && block < this.endBlock;
+  }
+
+  /**
+   * Makes room for the next `tokens` tokens, which the reservation must hold.
+   * @throws RangeError when the machine is out of memory; the cache is then good for nothing but `free`
+   */
+  makeRoom(tokens: number): void {
+    const needed = this.#tokens + tokens;
+    invariant(needed <= this.reservedTokens, 'steps stay within the reserved tokens');
+    if (needed <= this.#room) return;
+    const steps = Math.ceil((needed + needed * STEP_SHARE) / STEP_TOKENS);
+    const room = Math.min(this.reservedTokens, steps * STEP_TOKENS);
+    for (const [i, old] of this.#blocks.entries()) {
+      const grown = this.#emptyBlock(room);
+      this.#copyRows(old, this.#room, grown, room);
+      this.#blocks[i] = grown;
+      freeBlock(old);
+    }
+    this.#room = room;
   }
 
   /** Inputs of attention, the same in every block, for the next `tokens` tokens. */
@@ -67,7 +90,7 @@ export class SpanCache {
     const { keyValueHeadCount, headDimension } = this.#config;
     const length = tokens * headDimension;
     for (let head = 0; head < keyValueHeadCount; head += 1) {
-      const at = (head * this.reservedTokens + this.#tokens) * headDimension;
+      const at = (head * this.#room + this.#tokens) * headDimension;
       cache.keys.set(newKeys.subarray(head * length, (head + 1) * length), at);
       cache.values.set(newValues.subarray(head * length, (head + 1) * length), at);
     }
@@ -80,11 +103,31 @@ export class SpanCache {
 
   /** Gives the memory back. Nothing may run with it any more. */
   free(): void {
-    for (const { keys, values } of this.#blocks) {
-      freeMemory(keys);
-      freeMemory(values);
+    for (const block of this.#blocks) freeBlock(block);
+  }
+
+  #emptyBlock(room: number): BlockCache {
+    const { keyValueHeadCount, headDimension } = this.#config;
+    const shape = [1, keyValueHeadCount, room, headDimension];
+    const keys = new Float32Array(keyValueHeadCount * room * headDimension);
+    const values = new Float32Array(keys.length);
+    return { keys, values, feeds: { pastKeys: floatTensor(keys, shape), pastValues: floatTensor(values, shape) } };
+  }
+
+  #copyRows(from: BlockCache, fromRoom: number, to: BlockCache, toRoom: number): void {
+    const { keyValueHeadCount, headDimension } = this.#config;
+    const length = this.#tokens * headDimension;
+    for (let head = 0; head < keyValueHeadCount; head += 1) {
+      const start = head * fromRoom * headDimension;
+      to.keys.set(from.keys.subarray(start, start + length), head * toRoom * headDimension);
+      to.values.set(from.values.subarray(start, start + length), head * toRoom * headDimension);
     }
   }
+}
+
+function freeBlock({ keys, values }: BlockCache): void {
+  freeMemory(keys);
+  freeMemory(values);
 }
 
 /**

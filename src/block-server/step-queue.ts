@@ -1,7 +1,7 @@
 import { DispatcherError } from '../domain/shared/errors.ts';
 import type { BlockEngine, EngineStep } from './block-engine.ts';
 import type { StepResult } from './compute-messages.ts';
-import { SpanCache } from './span-cache.ts';
+import type { SpanCache } from './span-cache.ts';
 
 /**
  * Tokens of one batch. A long prompt runs in pieces of at most this many, so that the tokens of other sessions
@@ -51,15 +51,8 @@ export class StepQueue {
   }
 
   open(session: number, firstBlock: number, blockCount: number, maxTokens: number): void {
-    try {
-      const cache = this.#engine.allocateCache(firstBlock, blockCount, maxTokens);
-      this.#sessions.set(session, { cache, steps: [], failure: undefined });
-    } catch (cause) {
-      // The machine has less memory than the host was promised; the session's steps will say so.
-      const failure = new DispatcherError('DSP_CACHE_FULL', 'the machine is out of memory for a cache', { cause });
-      const cache = new SpanCache(this.#engine.config, firstBlock, 0, 0);
-      this.#sessions.set(session, { cache, steps: [], failure });
-    }
+    const cache = this.#engine.allocateCache(firstBlock, blockCount, maxTokens);
+    this.#sessions.set(session, { cache, steps: [], failure: undefined });
   }
 
   add(session: number, hidden: Float32Array, tokens: number, returnTokens: number): Promise<StepResult> {
@@ -110,7 +103,19 @@ export class StepQueue {
     return pieces;
   }
 
-  async #runBatch(pieces: readonly Piece[]): Promise<void> {
+  /** Only the session that finds no memory fails, not those that run with it. */
+  #hasRoom({ session, tokens }: Piece): boolean {
+    try {
+      this.#engine.makeRoom(session.cache, tokens);
+      return true;
+    } catch (error) {
+      fail(session, error);
+      return false;
+    }
+  }
+
+  async #runBatch(batch: readonly Piece[]): Promise<void> {
+    const pieces = batch.filter((piece) => this.#hasRoom(piece));
     const { hiddenSize } = this.#engine.config;
     const steps = pieces.map(({ session, step, tokens }): EngineStep => {
       const hidden = step.hidden.subarray(step.done * hiddenSize, (step.done + tokens) * hiddenSize);

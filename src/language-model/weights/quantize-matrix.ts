@@ -2,7 +2,10 @@ import { DispatcherError } from '../../domain/shared/errors.ts';
 import { badWeights } from './bad-weights.ts';
 import type { ModelConfig } from './model-config.ts';
 
-/** Values of a row that share a scale. Groups of 64 are no faster to multiply with, and coarser. */
+/**
+ * Values of a row that share a scale. With 64, which multiplies 9 % faster, smollm2-135m-instruct held the same token for
+ * the likeliest as in float32 in 95 of 100 places; with 32 it is 96.
+ */
 export const GROUP_VALUES = 32;
 
 /** The largest code is as far from the middle as the smallest, so that a group needs no second number. */
