@@ -48,11 +48,11 @@ export function planningOptions(
 
 /** Whether plans leave cache for sessions as they come. Other placements make no promise to the longest one. */
 function sizesSlots({ planner, scheduling }: Config): boolean {
-  const isGreedy = planner.placement === 'gbp-cr' || planner.placement === 'gbp-cr-fill';
+  const keepsRoom = ['gbp-cr', 'gbp-cr-fill', 'best'].includes(planner.placement);
   return (
     planner.slot_size === 'measured' &&
     scheduling.cache === 'tokens' &&
-    isGreedy &&
+    keepsRoom &&
     planner.reserved_slots === undefined
   );
 }

@@ -45,7 +45,7 @@ export function drawMove(swarm: IndexedSwarm, placement: IndexedPlacement, rng: 
 
 /** m_j(1): blocks that leave room for one session. */
 function mostBlocks(swarm: IndexedSwarm, j: number): number {
-  const fitting = Math.floor((swarm.memoryBytes[j] ?? 0) / (swarm.blockBytes + swarm.cacheBytesPerBlock));
+  const fitting = Math.floor((swarm.memoryBytes[j] ?? 0) / (swarm.blockBytes + swarm.leastCacheBytesPerBlock));
   return Math.min(swarm.blockCount, fitting);
 }
 
