@@ -17,7 +17,7 @@ export function answerPlanning(question: PlanningQuestion, nowMs: () => number):
       return lookAtPlan(question.look);
     case 'search': {
       const { look, prediction } = question.question;
-      return searchForPlan(look, limitOf(question.budget, nowMs), predictorFor(prediction, look.arrivalRatePerSecond));
+      return searchForPlan(look, limitOf(question.budget, nowMs), (rate) => predictorFor(prediction, rate));
     }
     case 'ask': {
       const { snapshot, prediction } = question.question;

@@ -4,7 +4,7 @@ import type { FeasiblePlan, PlacementPolicy, PlanningObjective, PlanningResult }
 import type { Server } from '../model/server.ts';
 import type { Span } from '../model/span.ts';
 import { makePlan, type PlanningSnapshot } from './make-plan.ts';
-import { placementOutlook } from './placement-outlook.ts';
+import { placementOutlook, type SwarmDemand } from './placement-outlook.ts';
 import { decideReplan, type ReplanInput } from './replan-decision.ts';
 import type { ResponsePredictor } from './response-predictor.ts';
 import { makeRoomiestPlan } from './roomiest-plan.ts';
@@ -76,14 +76,32 @@ export function lookAtPlan(look: LiveLook): LookOutcome {
   return decide(quick, makeRoomiestPlan(snapshotOf(quick)));
 }
 
+/** Arrival rates are estimates, and requests come together: moves by choice must do no harm at so many times the rate. */
+const RESERVE_FACTOR = 2;
+
 /**
  * The careful search: the same, with the plan that the configured placement and objective find within the
- * limit. By `predicted`, what moves gain and cost is judged by prediction too. Pure but for the limit.
- * @param predictor needed by `predicted`
+ * limit. By `predicted`, what moves gain and cost is judged by prediction too. It moves a server that serves only
+ * where that leaves the swarm no less to fall back on, at a higher rate and after a loss. Pure but for the limit.
+ * @param predictorFor predicts at an arrival rate; asked with `predicted` only
  */
-export function searchForPlan(look: LiveLook, limit: SearchLimit, predictor?: ResponsePredictor): LookOutcome {
-  const judgedBy = look.objective === 'predicted' ? predictor : undefined;
-  return decide(look, makePlan({ ...snapshotOf(look), predictor, searchLimit: limit }), judgedBy);
+export function searchForPlan(
+  look: LiveLook,
+  limit: SearchLimit,
+  predictorFor: (arrivalRatePerSecond: number) => ResponsePredictor,
+): LookOutcome {
+  const isPredicted = look.objective === 'predicted';
+  const predictor = isPredicted ? predictorFor(look.arrivalRatePerSecond) : undefined;
+  const arrivalRatePerSecond = RESERVE_FACTOR * look.arrivalRatePerSecond;
+  const reserve: SwarmDemand = {
+    model: look.model,
+    servers: look.servers,
+    pinned: new Set(),
+    arrivalRatePerSecond,
+    predictor: isPredicted ? predictorFor(arrivalRatePerSecond) : undefined,
+  };
+  const wanted = makePlan({ ...snapshotOf(look), predictor, searchLimit: limit });
+  return decide(look, wanted, predictor, reserve);
 }
 
 /** Blocks are lost, or more arrives than is served. */
@@ -92,7 +110,12 @@ function isUrgent(look: LiveLook): boolean {
   return outlook.uncoveredBlocks > 0 || !Number.isFinite(outlook.responseSeconds);
 }
 
-function decide(look: LiveLook, wanted: PlanningResult, predictor?: ResponsePredictor): LookOutcome {
+function decide(
+  look: LiveLook,
+  wanted: PlanningResult,
+  predictor?: ResponsePredictor,
+  reserve?: SwarmDemand,
+): LookOutcome {
   if (wanted.kind === 'infeasible') return { result: wanted, decision: undefined, moves: [] };
   const input: ReplanInput = {
     ...look,
@@ -100,6 +123,7 @@ function decide(look: LiveLook, wanted: PlanningResult, predictor?: ResponsePred
     reservedSlots: wanted.reservedSlots,
     pinned: new Set(look.pinnedSpans.keys()),
     predictor,
+    reserve,
   };
   const decision = decideReplan(input);
   if (decision.kind === 'keep') {

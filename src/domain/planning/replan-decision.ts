@@ -24,6 +24,11 @@ export interface ReplanInput extends SwarmDemand {
   readonly horizonSeconds: number;
   /** Share of the response time that a change must gain at least, >= 0: what keeps plans from flapping. */
   readonly minimumGain: number;
+  /**
+   * A heavier demand for the same servers: a change by choice must not serve it worse than what is there, nor leave
+   * more blocks to a single server. Undefined: the gain alone decides.
+   */
+  readonly reserve?: SwarmDemand | undefined;
 }
 
 export type ReplanDecision =
@@ -241,7 +246,21 @@ function whyNot(input: ReplanInput, base: PlacementOutlook, change: Change): str
   if (change.gainSeconds <= change.costSeconds) {
     return `a change would gain ${change.gainSeconds.toFixed(1)} s over the horizon, and moving costs ${change.costSeconds.toFixed(1)} s`;
   }
-  return undefined;
+  return input.reserve && whyLessSafe(input.reserve, input.current, base, change);
+}
+
+/** Why a change would leave less to fall back on; undefined: it does not. */
+function whyLessSafe(
+  reserve: SwarmDemand,
+  current: Placement,
+  base: PlacementOutlook,
+  { placement, outlook }: Change,
+): string | undefined {
+  if (outlook.thinBlocks > base.thinBlocks) return 'a change would gain, and leave more blocks to a single server';
+  const rate = reserve.arrivalRatePerSecond.toPrecision(2);
+  return placementOutlook(reserve, placement).responseSeconds > placementOutlook(reserve, current).responseSeconds
+    ? `a change would gain now, and answer more slowly at ${rate} requests per second`
+    : undefined;
 }
 
 function reasonOf(kept: PlacementOutlook, outlook: PlacementOutlook, loads: number, displaced: number): string {
