@@ -174,8 +174,10 @@ const planner = z.strictObject({
     .describe('how blocks are placed on servers'),
   objective: z
     .enum(['lower', 'upper', 'surrogate', 'predicted'])
-    .default('lower')
-    .describe('what the search for the reserved slots minimises'),
+    .default('predicted')
+    .describe(
+      'what plans are chosen by: predicted has a quick plan made by lower at once, and a better one searched for when nothing changes',
+    ),
   service_model: z
     .enum(['independent', 'shared-compute'])
     .default('shared-compute')

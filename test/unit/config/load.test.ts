@@ -46,7 +46,8 @@ describe('loading the configuration', () => {
     expect(config.grpc.port).toBe(50_051);
     expect(config.planner).toMatchObject({
       placement: 'gbp-cr-fill',
-      objective: 'lower',
+      objective: 'predicted',
+      service_model: 'shared-compute',
       max_load: 0.7,
       arrival_rate_floor: 0.2,
     });
@@ -74,7 +75,7 @@ describe('loading the configuration', () => {
     const env = { DAISYCHAIN_HTTP__PORT: '1002', DAISYCHAIN_PLANNER__MAX_LOAD: '0.6' };
     const config = loadConfig({ file, env, flags: { httpPort: '1003' } });
     expect(config.http).toMatchObject({ port: 1003, max_body_bytes: 2048 });
-    expect(config.planner).toMatchObject({ max_load: 0.6, reserved_slots: 3, objective: 'lower' });
+    expect(config.planner).toMatchObject({ max_load: 0.6, reserved_slots: 3, objective: 'predicted' });
   });
 
   it('knows the short names of the environment, which the long names overrule', () => {
