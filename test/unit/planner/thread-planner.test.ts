@@ -20,7 +20,7 @@ const speeds = {
 const prediction: PredictionTerms = {
   serviceModel: 'shared-compute',
   speeds: new Map(servers.map((server) => [server.id, speeds])),
-  meanTokens: { inputTokens: 100, outputTokens: 20 },
+  meanTokens: { inputTokens: 60, outputTokens: 4 },
   hiddenBytesPerToken: 4096,
   prefillChunkTokens: 64,
 };
@@ -31,24 +31,24 @@ const look: LiveLook = {
   pinnedSpans: new Map([['s0003', { firstBlock: 7, blockCount: 5 }]]),
   arrivalRatePerSecond: 0.2,
   maxLoad: 0.7,
-  placementPolicy: 'best',
+  placementPolicy: 'gbp-cr-fill',
   objective: 'predicted',
   reservedSlots: undefined,
   secondsPerBlock: 1,
   horizonSeconds: 600,
   minimumGain: 0.05,
 };
-const { model, pinnedSpans, arrivalRatePerSecond, maxLoad, placementPolicy, objective, reservedSlots } = look;
+const { model, pinnedSpans, arrivalRatePerSecond, maxLoad, reservedSlots } = look;
 const snapshot = {
   model,
   servers,
   pinnedSpans,
   arrivalRatePerSecond,
   maxLoad,
-  placementPolicy,
-  objective,
+  placementPolicy: 'gbp-cr-fill',
+  objective: 'lower',
   reservedSlots,
-};
+} as const;
 
 let planner: ThreadPlanner | undefined;
 afterEach(async () => {
@@ -77,7 +77,7 @@ describe('a planner in threads of its own', () => {
     expect(outcomeOf(quick)).toEqual(outcomeOf(await looked(inline)));
     expect(outcomeOf(careful)).toEqual(outcomeOf(await searched(inline)));
     expect(asked).toEqual(await inline.ask({ snapshot, prediction: independent }));
-    expect(asked).toMatchObject({ kind: 'feasible', placementPolicy: 'best' });
+    expect(asked).toMatchObject({ kind: 'feasible', placementPolicy: 'gbp-cr-fill', objective: 'lower' });
   });
 
   it('leaves the event loop free while it computes', async () => {
