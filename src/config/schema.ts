@@ -175,9 +175,7 @@ const planner = z.strictObject({
   objective: z
     .enum(['lower', 'upper', 'surrogate', 'predicted'])
     .default('predicted')
-    .describe(
-      'what plans are chosen by: predicted has a quick plan made by lower at once, and a better one searched for when nothing changes',
-    ),
+    .describe('what plans are chosen by; predicted: by lower at once, and a search when nothing changes'),
   service_model: z
     .enum(['independent', 'shared-compute'])
     .default('shared-compute')
