@@ -48,7 +48,7 @@ describe('chains of real PETALS servers', () => {
   const freeCache = async (server: PetalsServer): Promise<number> =>
     (await askServerInfo(network, server.address, '', 5_000)).cacheTokensAvailable;
   const freed = async (server: PetalsServer, tokens: number): Promise<void> => {
-    await expect.poll(() => freeCache(server), { interval: 20, timeout: 10_000 }).toBe(tokens);
+    await expect.poll(() => freeCache(server), { interval: 20, timeout: 20_000 }).toBe(tokens);
   };
 
   it.each([
@@ -82,7 +82,8 @@ describe('chains of real PETALS servers', () => {
     session.close();
     const secondMs = performance.now();
     (await transport.open({ ...request, sessionId: 'again' }, signal)).close();
-    expect(performance.now() - secondMs).toBeLessThan(1_000);
+    // It waited for no push: that takes 2 s.
+    expect(performance.now() - secondMs).toBeLessThan(2_000);
   });
 
   it('gives the same tokens when a long prompt comes in chunks that follow one another', async () => {
@@ -131,8 +132,9 @@ describe('chains of real PETALS servers', () => {
 
   it('lets a session wait for a full cache, and serves it when there is room', async () => {
     const before = await freeCache(a);
-    const first = await transport.open(chainRequest(model, [hopAt(a, '0:6')], { maxTokens: 900 }), signal);
-    const second = transport.open(chainRequest(model, [hopAt(a, '0:6')], { maxTokens: 900 }), signal);
+    const patient = createPetalsTransport({ dhtPrefix: DHT_PREFIX, network, allocTimeoutMs: 15_000 });
+    const first = await patient.open(chainRequest(model, [hopAt(a, '0:6')], { maxTokens: 900 }), signal);
+    const second = patient.open(chainRequest(model, [hopAt(a, '0:6')], { maxTokens: 900 }), signal);
     setTimeout(() => first.close(), 500);
     const session = await second;
     expect(await session.forward(new Float32Array(model.hiddenSize).fill(0.1), 1, 1)).toHaveLength(model.hiddenSize);

@@ -62,7 +62,7 @@ describe('a managed PETALS server whose process, or whose agent, dies while it l
 
   const whenLoading = (): Promise<void> =>
     expect
-      .poll(async () => (await petalsServer())?.state, { timeout: 60_000, interval: 10 })
+      .poll(async () => (await petalsServer())?.state, { timeout: 120_000, interval: 10 })
       .toBe('loading') as Promise<void>;
 
   /**
@@ -77,7 +77,7 @@ describe('a managed PETALS server whose process, or whose agent, dies while it l
           last = await petalsServer();
           return last?.state;
         },
-        { timeout: 60_000, interval: 10 },
+        { timeout: 120_000, interval: 10 },
       )
       .toBe('serving');
     const { address, hosted } = last as ListedServer;
@@ -99,16 +99,16 @@ describe('a managed PETALS server whose process, or whose agent, dies while it l
     const text = model.decode(REFERENCE.greedy_tokens);
     await model.close();
     serve = new ServeProcess([]);
-    await expect.poll(() => serve.stdout, { timeout: 30_000 }).toMatch(/listens/);
+    await expect.poll(() => serve.stdout, { timeout: 60_000 }).toMatch(/listens/);
     for (const id of ['b-1', 'b-2']) start(id);
-    await serve.ready(60_000);
+    await serve.ready(120_000);
 
     // The agent dies while its server loads: the server goes with it, and the dispatcher forgets it.
     const first = startPetals();
     await whenLoading();
     first.child.kill('SIGKILL');
-    await expect.poll(petalsServer, { timeout: 10_000 }).toBeUndefined();
-    await expect.poll(() => processesWith(folder), { timeout: 30_000, interval: 200 }).toEqual([]);
+    await expect.poll(petalsServer, { timeout: 60_000 }).toBeUndefined();
+    await expect.poll(() => processesWith(folder), { timeout: 60_000, interval: 200 }).toEqual([]);
 
     // The server dies while it loads.
     const second = startPetals();
@@ -126,11 +126,11 @@ describe('a managed PETALS server whose process, or whose agent, dies while it l
     await whenLoading();
     for (const pid of processesWith(folder, second.child.pid)) process.kill(pid, 'SIGKILL');
     expect(await whenServing()).toEqual(other?.hosted);
-    await expect.poll(async () => (await fetch(`${serve.url}/readyz`)).status, { timeout: 20_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${serve.url}/readyz`)).status, { timeout: 60_000 }).toBe(200);
     expect(await answer()).toBe(text);
 
     second.child.kill('SIGTERM');
     expect(await second.exited).toMatchObject({ code: 0 });
     expect(processesWith(folder)).toEqual([]);
-  }, 240_000);
+  }, 300_000);
 });

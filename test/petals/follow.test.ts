@@ -53,7 +53,7 @@ describe('a dispatcher in front of a PETALS swarm', () => {
       DAISYCHAIN_SWARM__PETALS__BOOTSTRAP: bootstrap,
       DAISYCHAIN_SWARM__PETALS__DHT_PREFIX: DHT_PREFIX,
       DAISYCHAIN_SWARM__HEARTBEAT_INTERVAL_SECONDS: '0.5',
-      DAISYCHAIN_SWARM__LEASE_SECONDS: '5',
+      DAISYCHAIN_SWARM__LEASE_SECONDS: '20',
       ...env,
     });
     return serve;
@@ -92,7 +92,7 @@ describe('a dispatcher in front of a PETALS swarm', () => {
 
   it('finds both servers from the address of one, and answers with their blocks', async () => {
     const running = dispatcher(second.address);
-    await running.ready(30_000);
+    await running.ready(90_000);
     expect(await states(running)).toEqual({ [first.peerId]: 'serving', [second.peerId]: 'serving' });
     expect(await completion(running)).toMatchObject({ status: 200, text });
     const together = await Promise.all([
@@ -119,7 +119,7 @@ describe('a dispatcher in front of a PETALS swarm', () => {
       // Met full: it is a member all the same.
       let held = await hold();
       const running = dispatcher(second.address);
-      await running.ready(30_000);
+      await running.ready(90_000);
       expect(await chain(running)).toMatchObject({ slots: 1 });
       let isAnswered = false;
       const early = completion(running).finally(() => {
@@ -130,16 +130,16 @@ describe('a dispatcher in front of a PETALS swarm', () => {
       held.close();
       expect(await early).toMatchObject({ status: 200, text });
       // Free for the first time: now it is seen how much there is.
-      await expect.poll(() => chain(running), { timeout: 10_000 }).toMatchObject({ slots: 2 });
+      await expect.poll(() => chain(running), { timeout: 60_000 }).toMatchObject({ slots: 2 });
       // Filled while it is a member: requests are not even sent.
       held = await hold();
       const free = async (): Promise<number | undefined> =>
         (await servers(running)).find(({ server_id }) => server_id === first.peerId)?.cache_bytes_free;
-      await expect.poll(free, { timeout: 10_000 }).toBe(0);
+      await expect.poll(free, { timeout: 60_000 }).toBe(0);
       // Two reports in a row count, as one may have crossed the end of a session.
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       const late = completion(running);
-      await expect.poll(() => running.metric('daisychain_queue_length'), { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => running.metric('daisychain_queue_length'), { timeout: 60_000 }).toBe(1);
       expect(await chain(running)).toMatchObject({ slots_in_use: 0 });
       held.close();
       expect(await late).toMatchObject({ status: 200, text });
@@ -153,10 +153,10 @@ describe('a dispatcher in front of a PETALS swarm', () => {
     const alone = await PetalsServer.start({ blocks: '0:3', cacheTokens: 1100, updatePeriodSeconds: 1 });
     try {
       const running = dispatcher(alone.address);
-      await expect.poll(() => running.stdout, { timeout: 15_000 }).toMatch(/listens/);
+      await expect.poll(() => running.stdout, { timeout: 60_000 }).toMatch(/listens/);
       const grpc = /gRPC (\S+?)[,;]/.exec(running.stdout)?.[1] ?? '';
       agent = startAgent(grpc, ['--memory-bytes', THREE_BLOCKS]);
-      await running.ready(30_000);
+      await running.ready(90_000);
       const answer = await completion(running);
       expect(answer).toMatchObject({ status: 200, text });
       const chains = await (await fetch(`${running.url}/admin/v1/chains`)).text();
@@ -175,10 +175,10 @@ describe('a dispatcher in front of a PETALS swarm', () => {
       updatePeriodSeconds: 1,
     });
     try {
-      const running = dispatcher(first.address, { DAISYCHAIN_SWARM__STEP_TIMEOUT_SECONDS: '2' });
-      await running.ready(30_000);
+      const running = dispatcher(first.address, { DAISYCHAIN_SWARM__STEP_TIMEOUT_SECONDS: '8' });
+      await running.ready(90_000);
       await expect
-        .poll(() => states(running), { timeout: 15_000 })
+        .poll(() => states(running), { timeout: 60_000 })
         .toEqual({ [first.peerId]: 'serving', [second.peerId]: 'serving', [third.peerId]: 'serving' });
       const request = {
         model: 'default',
@@ -223,9 +223,9 @@ describe('a dispatcher in front of a PETALS swarm', () => {
 
   it('loses a server that is killed, and takes it back when another one hosts its blocks', async () => {
     const running = dispatcher(first.address);
-    await running.ready(30_000);
+    await running.ready(90_000);
     second.kill();
-    await expect.poll(() => states(running), { timeout: 10_000 }).toEqual({ [first.peerId]: 'serving' });
+    await expect.poll(() => states(running), { timeout: 60_000 }).toEqual({ [first.peerId]: 'serving' });
     expect((await fetch(`${running.url}/readyz`)).status).toBe(503);
     await second.stop();
     second = await PetalsServer.start({
@@ -234,7 +234,7 @@ describe('a dispatcher in front of a PETALS swarm', () => {
       cacheTokens: 1100,
       updatePeriodSeconds: 1,
     });
-    await expect.poll(async () => (await fetch(`${running.url}/readyz`)).status, { timeout: 15_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${running.url}/readyz`)).status, { timeout: 60_000 }).toBe(200);
     expect(await completion(running)).toMatchObject({ status: 200, text });
   });
 });

@@ -26,6 +26,9 @@ export interface PetalsServerOptions {
   readonly cacheTokens?: number;
   readonly updatePeriodSeconds?: number;
   readonly inferenceMaxLength?: number;
+  /** Where it listens, a free port unless told otherwise, and the port that it tells others. */
+  readonly port?: number;
+  readonly announcedPort?: number;
 }
 
 /** A real, unmodified PETALS server on loopback, in its own process group. */
@@ -51,7 +54,10 @@ export class PetalsServer {
       ...(options.inferenceMaxLength === undefined
         ? []
         : ['--inference_max_length', String(options.inferenceMaxLength)]),
-      ...commonPetalsFlags(await freePort(), folder, options.model?.dhtPrefix),
+      ...(options.announcedPort === undefined
+        ? []
+        : ['--announce_maddrs', `/ip4/127.0.0.1/tcp/${options.announcedPort}`]),
+      ...commonPetalsFlags(options.port ?? (await freePort()), folder, options.model?.dhtPrefix),
     ];
     const model = options.model?.folder ?? TINY_AUSTEN;
     const child = spawn(PETALS_PYTHON, [PETALS_RUNNER, model, ...flags], {
