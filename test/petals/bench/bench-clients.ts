@@ -1,6 +1,9 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { createPetalsTransport } from '../../../src/adapters/chain-transport/petals/transport.ts';
 import { PetalsNetwork } from '../../../src/adapters/wire/petals/petals-network.ts';
 import type { ChainTransport, TransportHop } from '../../../src/application/ports/chain-transport.ts';
@@ -26,6 +29,8 @@ export interface BenchRuns {
 
 const CLIENT = fileURLToPath(new URL('python_client.py', import.meta.url));
 const PROMPT = REFERENCE.prompt_tokens;
+/** PETALS' client is given this long, ms: where it finds no route it goes on looking. */
+const LONGEST_MS = 150_000;
 
 /** Sessions of this client, `atOnce` at a time, `repeats` times. */
 export async function runOurClient(
@@ -80,11 +85,26 @@ export async function runPythonClient(
     ...{ folder: TINY_AUSTEN, prefix: DHT_PREFIX, peer: swarm.bootstrap, prompt: PROMPT },
     ...{ tokens, repeats, sessions: atOnce },
   };
-  const { stdout } = await promisify(execFile)(PETALS_PYTHON, [CLIENT, JSON.stringify(request)], {
-    env: petalsEnvironment(),
-    maxBuffer: 16e6,
-  });
-  return JSON.parse(/^runs (.*)$/m.exec(stdout)?.[1] ?? '{"runs": [], "seconds": 0}') as BenchRuns;
+  // Its output goes through a file: the daemon that it starts may outlive it, and would keep a pipe open.
+  const folder = mkdtempSync(path.join(tmpdir(), 'petals-client-'));
+  const file = path.join(folder, 'output');
+  const output = openSync(file, 'w');
+  try {
+    const child = spawn(PETALS_PYTHON, [CLIENT, JSON.stringify(request)], {
+      env: petalsEnvironment(),
+      stdio: ['ignore', output, output],
+      timeout: LONGEST_MS,
+      killSignal: 'SIGKILL',
+    });
+    await once(child, 'exit');
+    const text = readFileSync(file, 'utf8');
+    const runs = /^runs (.*)$/m.exec(text)?.[1];
+    if (runs === undefined) throw new Error(`PETALS' client gave no figures:\n${text.slice(-2_000)}`);
+    return JSON.parse(runs) as BenchRuns;
+  } finally {
+    closeSync(output);
+    rmSync(folder, { recursive: true });
+  }
 }
 
 export interface SetUpTimes {

@@ -16,24 +16,19 @@ export interface BenchSwarm {
  *   proxy before the server that it leads to, which is also the address that the server announces; 0: none
  */
 export async function startBenchSwarm(spans: readonly string[], roundTripMs: number): Promise<BenchSwarm> {
-  const servers: PetalsServer[] = [];
   const proxies: TcpProxy[] = [];
-  for (const blocks of spans) {
+  const start = async (blocks: string, peers: { readonly peers?: readonly string[] }): Promise<PetalsServer> => {
     const port = await freePort();
     const proxy = roundTripMs > 0 ? await TcpProxy.start({ targetPort: port, delayMs: roundTripMs / 2 }) : undefined;
     if (proxy !== undefined) proxies.push(proxy);
-    servers.push(
-      await PetalsServer.start({
-        blocks,
-        port,
-        announcedPort: proxy?.port ?? port,
-        ...(servers[0] === undefined ? {} : { peers: [servers[0].address] }),
-        // Enough for all sessions of a run at once.
-        cacheTokens: 4096,
-        updatePeriodSeconds: 30,
-      }),
-    );
-  }
+    const announcedPort = proxy?.port ?? port;
+    // Cache enough for all sessions of a run at once.
+    return PetalsServer.start({ blocks, port, announcedPort, ...peers, cacheTokens: 4096, updatePeriodSeconds: 30 });
+  };
+  const [first = '', ...others] = spans;
+  const servers = [await start(first, {})];
+  const peers = [servers[0]?.address ?? ''];
+  servers.push(...(await Promise.all(others.map((blocks) => start(blocks, { peers })))));
   return {
     bootstrap: servers[0]?.address ?? '',
     hops: spans.map((blocks, i) => hopAt(servers[i] as PetalsServer, blocks)),

@@ -4,7 +4,8 @@
  * one step of one token through all hops. Servers, clients and everything else share this machine, so
  * the two clients run in turn, ours before and after PETALS' own, and only they are compared.
  *
- *     node test/petals/bench/run.ts [chains] [far] [together] [set-up]
+ *     node test/petals/bench/run.ts [near] [far] [together] [set-up]
+ * With a number of hops behind a part, that chain alone: `far:3`.
  */
 import { loadavg } from 'node:os';
 import { createPetalsTransport } from '../../../src/adapters/chain-transport/petals/transport.ts';
@@ -21,7 +22,10 @@ const FAR_MS = 50;
 const SESSIONS = 32;
 
 const wanted = process.argv.slice(2);
-const isWanted = (part: string): boolean => wanted.length === 0 || wanted.includes(part);
+const isWanted = (part: string, hops = 1): boolean =>
+  wanted.length === 0 || wanted.includes(part) || wanted.includes(`${part}:${hops}`);
+// So that servers end with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 makeEnvironment();
 const model = await openLanguageModel(TINY_AUSTEN);
 console.log(
@@ -29,11 +33,13 @@ console.log(
 );
 console.log('--|--|--|--|--|--|--|--|--|--');
 for (const spans of CHAINS)
-  if (isWanted('chains')) await compare('near', spans, 0, { tokens: 40, repeats: 3, atOnce: 1 });
+  if (isWanted('near', spans.length)) await compare('near', spans, 0, { tokens: 40, repeats: 3, atOnce: 1 });
 for (const spans of CHAINS)
-  if (isWanted('far')) await compare(`${FAR_MS} ms away`, spans, FAR_MS, { tokens: 20, repeats: 3, atOnce: 1 });
+  if (isWanted('far', spans.length))
+    await compare(`${FAR_MS} ms away`, spans, FAR_MS, { tokens: 20, repeats: 3, atOnce: 1 });
 for (const spans of CHAINS.slice(0, 2))
-  if (isWanted('together')) await compare('together', spans, 0, { tokens: 20, repeats: 1, atOnce: SESSIONS });
+  if (isWanted('together', spans.length))
+    await compare('together', spans, 0, { tokens: 20, repeats: 1, atOnce: SESSIONS });
 if (isWanted('set-up')) {
   await setUp('near', 0);
   await setUp(`${FAR_MS} ms away`, FAR_MS);

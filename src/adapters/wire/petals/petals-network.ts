@@ -20,6 +20,8 @@ const MAX_INBOUND_STREAMS = 16;
 
 interface PooledPeer {
   readonly connection: Promise<Connection>;
+  /** False while it is dialled. */
+  isConnected: boolean;
   streams: number;
   /** Not given out any more; it ends with its last stream. */
   isRetired: boolean;
@@ -76,12 +78,13 @@ export class PetalsNetwork {
 
   /**
    * The peer did not answer: its connection may be dead without knowing, so the next use dials anew.
-   * Streams that are open stay until their owners end them.
+   * Streams that are open stay until their owners end them. A connection that is still dialled stays
+   * too: it has its own time limit, and libp2p gives a second dial to the peer the same connection.
    */
   forget(address: string): void {
     const peer = parsePeerAddress(address);
     const pooled = peer === undefined ? undefined : this.#peers.get(peer.peerId);
-    if (peer === undefined || pooled === undefined) return;
+    if (peer === undefined || pooled?.isConnected !== true) return;
     this.#peers.delete(peer.peerId);
     pooled.isRetired = true;
     if (pooled.streams === 0) endConnection(pooled);
@@ -104,12 +107,15 @@ export class PetalsNetwork {
       return known;
     }
     this.#makeRoom();
-    const added: PooledPeer = { connection: this.#dial(peer), streams: 0, isRetired: false };
+    const added: PooledPeer = { connection: this.#dial(peer), isConnected: false, streams: 0, isRetired: false };
     const drop = (): void => {
       if (this.#peers.get(peer.peerId) === added) this.#peers.delete(peer.peerId);
     };
     this.#peers.set(peer.peerId, added);
-    added.connection.then((connection) => connection.addEventListener('close', drop, { once: true }), drop);
+    added.connection.then((connection) => {
+      added.isConnected = true;
+      connection.addEventListener('close', drop, { once: true });
+    }, drop);
     return added;
   }
 
