@@ -4,10 +4,10 @@
  *   npm run results -- [--runs N] [--threads N] [--only SECTION,...]
  *
  * What was computed before by the same code is taken from `.cache/results`: a run that was stopped goes
- * on where it was. Every seed is fixed, so the same code and runs give the same files. With --only, the
- * report is not written: the sections are computed, and printed.
+ * on where it was. Every seed is fixed, so the same code and runs give the same files. With --only, those
+ * sections take the place of the report's own; the others stay as they were.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { codeVersion } from './results/code-version.ts';
 import { openOutcomeCache } from './results/outcome-cache.ts';
@@ -54,23 +54,30 @@ await runCells(tasks, threads, (task, value) => {
 });
 showProgress('');
 
-const parts: string[] = [];
+const made = new Map<string, string>();
 for (const { name, section, cache, cells } of plans) {
   const { markdown, charts } = section.render(cells.map((cell) => ({ cell, value: cache.read(cell) })));
-  parts.push(`## ${section.title}\n\n${markdown}\n`);
-  if (flags.only !== undefined) continue;
+  made.set(section.title, `## ${section.title}\n\n${markdown}\n`);
   mkdirSync(OUTPUT, { recursive: true });
   for (const chart of charts) writeFileSync(`${OUTPUT}/${chart.name}.svg`, await renderChart(chart));
   console.error(`${name}: ${charts.length} charts`);
 }
-if (flags.only !== undefined) console.log(parts.join('\n'));
-else writeFileSync(`${OUTPUT}/planning.md`, `${heading(runs)}\n\n${parts.join('\n')}`);
+const report = `${OUTPUT}/planning.md`;
+const earlier = flags.only === undefined ? new Map<string, string>() : sectionsOf(readFileSync(report, 'utf8'));
+const parts = Object.values(sections).flatMap(({ title }) => made.get(title) ?? earlier.get(title) ?? []);
+writeFileSync(report, `${heading(runs)}\n\n${parts.join('\n')}`);
 console.error(`done in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
 
-function heading(made: number): string {
+/** The sections of a report, by title. */
+function sectionsOf(markdown: string): Map<string, string> {
+  const found = markdown.split(/^(?=## )/m).slice(1);
+  return new Map(found.map((section) => [section.slice(3, section.indexOf('\n')), `${section.trimEnd()}\n`]));
+}
+
+function heading(topologies: number): string {
   return `# Planning and dispatch, measured
 
-Written by \`npm run results${made === DEFAULT_RUNS ? '' : ` -- --runs ${made}`}\`; do not edit. Simulated seconds. The command takes about 12 minutes on
+Written by \`npm run results${topologies === DEFAULT_RUNS ? '' : ` -- --runs ${topologies}`}\`; do not edit. Simulated seconds. The command takes about 12 minutes on
 two cores shared with other work, and goes on where it was stopped. Back to [all results](../results.md).`;
 }
 

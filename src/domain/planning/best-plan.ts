@@ -1,22 +1,24 @@
 import { createRng } from '../shared/rng.ts';
 import type { CandidateInput } from './candidate-plans.ts';
+import type { IndexedSwarm } from './indexed-swarm.ts';
+import { placeRest } from './layered-placement.ts';
 import type { Improvement } from './neighbourhood-search.ts';
 import { improvePlacement } from './neighbourhood-search.ts';
 import type { PlanJudge } from './plan-judge.ts';
 import { searchOnGrid } from './reservation-grid.ts';
 import type { ReservedPlan } from './reserved-plan.ts';
+import { composePlacement } from './reserved-plan.ts';
 import { serviceRate } from './response-time-bounds.ts';
 import type { ScreenedPlan, Shortlist } from './shortlist.ts';
 import { makeShortlist } from './shortlist.ts';
 
 /** Share of the estimates that compares whole plans. */
 const COMPARING_SHARE = 0.5;
-/** Plans within this of the best are as fast for all that anybody could notice. */
-const AS_FAST = 1.0002;
-/** Two trusted quick values are each within a tenth of the truth. */
-const QUICK_MARGIN = 1.1 / 0.9;
-/** Plans of one placement that are looked at with care. */
-const FINALISTS = 4;
+/** Plans within this of the best are as fast for all that anybody could notice: it does not show in three digits. */
+const AS_FAST = 1.0004;
+/** More plans than this are told apart by estimates first, which keep those within a margin. */
+const FINALISTS = 6;
+const ESTIMATE_MARGIN = 1.04;
 /** How loosely the best few plans are annealed, one by one, each with an equal share of the screenings. */
 const LOOSENESS = [0.02, 0.05, 0.05];
 
@@ -31,25 +33,21 @@ export function findBestPlan(input: CandidateInput, judge: PlanJudge): ReservedP
   const list = makeShortlist(input, judge, screen);
   const [best] = list.best;
   if (best === undefined) return list.fastest;
-  const own = list.ofPolicies.filter((one) => mayBeBest(one, best)).map(({ plan }) => plan);
+  const own = list.ofPolicies.filter((one) => mayBeBest(one, best, judge.screenError)).map(({ plan }) => plan);
   if (!best.isTrusted) {
     const estimated = searchByEstimates(input, judge) ?? best.plan;
-    return bestAtLast([...judge.variants(estimated), best.plan, ...own], judge);
+    return bestAtLast([...judge.variants(estimated), ...own], judge);
   }
-  if (input.policies.length === 1) return bestAtLast(finalists(list), judge);
+  if (input.policies.length === 1) return bestAtLast(own, judge);
   const improved = improveScreened(input, judge, screen, list);
   // What came of the best start is no worse than it: out of time, that must do.
-  return judge.isSpent?.() === true ? improved[0] : bestAtLast([...improved, best.plan, ...own], judge);
+  if (judge.isSpent?.() === true) return improved[0];
+  return withIdleServers(input.swarm, bestAtLast([...improved, best.plan, ...own], judge), judge);
 }
 
-/** Whether a plan could turn out better than the one of smallest quick value. */
-function mayBeBest({ seconds, isTrusted }: ScreenedPlan, best: ScreenedPlan): boolean {
-  return !isTrusted || seconds <= QUICK_MARGIN * best.seconds;
-}
-
-function finalists({ best }: Shortlist): ReservedPlan[] {
-  const [first] = best;
-  return best.slice(0, FINALISTS).flatMap((one) => (first && mayBeBest(one, first) ? [one.plan] : []));
+/** Whether a plan could turn out better than the one of smallest quick value. @param error share that a quick value is off at most */
+function mayBeBest({ seconds, isTrusted }: ScreenedPlan, best: ScreenedPlan, error: number): boolean {
+  return !isTrusted || seconds * (1 - error) <= best.seconds * (1 + error);
 }
 
 /** Annealing from the best few plans, by their quick values. */
@@ -106,7 +104,7 @@ function searchByEstimates(input: CandidateInput, judge: PlanJudge): ReservedPla
  */
 function bestAtLast(plans: readonly ReservedPlan[], judge: PlanJudge): ReservedPlan | undefined {
   let bestValue = Number.POSITIVE_INFINITY;
-  const valued = [...new Set(plans)].map((plan) => {
+  const valued = finalists([...new Set(plans)], judge).map((plan) => {
     const value = judge.finalValue(plan.chains, AS_FAST * bestValue) ?? Number.POSITIVE_INFINITY;
     bestValue = Math.min(bestValue, value);
     return { plan, value };
@@ -116,4 +114,28 @@ function bestAtLast(plans: readonly ReservedPlan[], judge: PlanJudge): ReservedP
   return (
     first && others.reduce((most, plan) => (serviceRate(plan.chains) > serviceRate(most.chains) ? plan : most), first)
   );
+}
+
+function finalists(plans: readonly ReservedPlan[], judge: PlanJudge): readonly ReservedPlan[] {
+  if (plans.length <= FINALISTS) return plans;
+  const estimated = plans.map((plan) => ({ plan, value: judge.value(plan.chains) ?? Number.POSITIVE_INFINITY }));
+  const best = estimated.reduce((least, { value }) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  return estimated.filter(({ value }) => value <= ESTIMATE_MARGIN * best).map(({ plan }) => plan);
+}
+
+/** The plan with GBP-CR's spans for the servers that it leaves idle, where that makes it no slower: room for when more comes at once. */
+function withIdleServers(
+  swarm: IndexedSwarm,
+  plan: ReservedPlan | undefined,
+  judge: PlanJudge,
+): ReservedPlan | undefined {
+  if (plan === undefined || plan.placement.blockCount.every((count) => count > 0)) return plan;
+  const taken = new Set([...plan.placement.blockCount.keys()].filter((j) => (plan.placement.blockCount[j] ?? 0) > 0));
+  const { firstBlock, blockCount } = placeRest(swarm, taken, plan.reservedSlots);
+  for (const j of taken) {
+    firstBlock[j] = plan.placement.firstBlock[j] ?? 0;
+    blockCount[j] = plan.placement.blockCount[j] ?? 0;
+  }
+  const filled = composePlacement(swarm, { firstBlock, blockCount }, plan.reservedSlots);
+  return filled === undefined ? plan : bestAtLast([plan, filled], judge);
 }

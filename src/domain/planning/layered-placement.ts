@@ -1,3 +1,5 @@
+import type { FastestChain } from './fastest-chain.ts';
+import { fastestChain } from './fastest-chain.ts';
 import { placeGreedily, reservedBlockCounts, stopAfterChains } from './gbp-cr.ts';
 import type { IndexedPlacement, IndexedSwarm } from './indexed-swarm.ts';
 
@@ -38,7 +40,7 @@ export class LayeredPlacements {
     const next = remembered(this.#seconds, `${first} ${second}`, () => fastestChain(swarm, left, second));
     const layers = next === undefined ? [fastest] : [fastest, next];
     const taken = new Set(layers.flatMap((layer) => layer.servers));
-    const placement = placeOthers(swarm, taken, others);
+    const placement = placeRest(swarm, taken, others);
     layers.forEach((layer, at) => {
       put(swarm, placement, layer, isWide ? (at === 0 ? first : second) : undefined);
     });
@@ -46,14 +48,8 @@ export class LayeredPlacements {
   }
 }
 
-interface FastestChain {
-  /** In the order of the chain. */
-  readonly servers: readonly number[];
-  readonly blockCounts: readonly number[];
-}
-
-/** GBP-CR without its stop over the servers that are not taken. */
-function placeOthers(swarm: IndexedSwarm, taken: ReadonlySet<number>, reservedSlots: number): IndexedPlacement {
+/** GBP-CR without its stop over the servers that are not taken; those hold nothing. */
+export function placeRest(swarm: IndexedSwarm, taken: ReadonlySet<number>, reservedSlots: number): IndexedPlacement {
   const counts = reservedBlockCounts(swarm, reservedSlots).map((count, j) => (taken.has(j) ? 0 : count));
   return stopAfterChains(placeGreedily(swarm, counts), swarm);
 }
@@ -74,46 +70,6 @@ function put(
     placement.firstBlock[j] = Math.max(0, end - count);
     placement.blockCount[j] = count;
   });
-}
-
-/** The chain of smallest service time that some servers can form, each with at most m_j(c) blocks; undefined when they hold too few. */
-function fastestChain(
-  swarm: IndexedSwarm,
-  servers: readonly number[],
-  reservedSlots: number,
-): FastestChain | undefined {
-  const { blockCount } = swarm;
-  const most = reservedBlockCounts(swarm, reservedSlots);
-  let shortest = new Float64Array(blockCount + 1).fill(Number.POSITIVE_INFINITY);
-  shortest[0] = 0;
-  // taken[i][b]: blocks of the i-th server where the first i servers hold b blocks together.
-  const taken = servers.map((j) => {
-    const own = new Int32Array(blockCount + 1);
-    const next = shortest.slice();
-    const communication = swarm.communicationSeconds[j] ?? 0;
-    const computation = swarm.computationSeconds[j] ?? 0;
-    for (let end = 1; end <= blockCount; end += 1) {
-      for (let count = Math.min(most[j] ?? 0, end); count >= 1; count -= 1) {
-        const seconds = (shortest[end - count] ?? 0) + communication + computation * count;
-        if (seconds >= (next[end] ?? 0)) continue;
-        next[end] = seconds;
-        own[end] = count;
-      }
-    }
-    shortest = next;
-    return own;
-  });
-  if (shortest[blockCount] === Number.POSITIVE_INFINITY) return undefined;
-  const chain: { servers: number[]; blockCounts: number[] } = { servers: [], blockCounts: [] };
-  let held = blockCount;
-  for (let i = servers.length - 1; i >= 0; i -= 1) {
-    const count = taken[i]?.[held] ?? 0;
-    if (count === 0) continue;
-    chain.servers.unshift(servers[i] ?? 0);
-    chain.blockCounts.unshift(count);
-    held -= count;
-  }
-  return chain;
 }
 
 function remembered<K, V>(known: Map<K, V>, key: K, make: () => V): V {

@@ -9,6 +9,8 @@ import { computeResponseBound } from './response-time-bounds.ts';
 export interface PlanJudge {
   /** A quick value, for choosing among thousands of plans; absent where there is none. */
   screen?(chains: readonly IndexedChain[]): Screening;
+  /** Share of the truth that a trusted quick value is off at most. */
+  readonly screenError: number;
   /** The plan as it is, and with fewer slots where its servers' compute has no use for all: see `computeVariants`. */
   variants(plan: ReservedPlan): readonly ReservedPlan[];
   /**
@@ -33,6 +35,7 @@ const CHEAP_WORK = { bound: 4_000_000, prediction: 40_000_000 };
 const SCREENINGS = { min: 100, max: 30_000 };
 /** Where sessions share compute a look takes a fraction of a millisecond, whatever the swarm. */
 const COMPUTE_SCREENINGS = 1_500;
+const SCREEN_ERROR = { overflow: 0.02, sharedCompute: 0.1 };
 const BOUND_BUDGET = 1_000;
 
 function cheapScreenings(swarm: IndexedSwarm, work: number): number {
@@ -46,6 +49,7 @@ export function judgeByBound(swarm: IndexedSwarm, bound: 'lower' | 'upper', arri
     computeResponseBound(bound, chains, arrivalRatePerSecond);
   return {
     screen: (chains) => ({ seconds: value(chains), isTrusted: true }),
+    screenError: 0,
     variants: (plan) => [plan],
     value,
     finalValue: value,
@@ -62,6 +66,7 @@ export function judgeByPrediction(swarm: IndexedSwarm, predictor: ResponsePredic
     ...(predictor.screen === undefined
       ? {}
       : { screen: (chains: readonly IndexedChain[]) => predictor.screen?.(computedChains(swarm, chains)) ?? UNKNOWN }),
+    screenError: compute === undefined ? SCREEN_ERROR.overflow : SCREEN_ERROR.sharedCompute,
     variants: (plan) => computeVariants(swarm, plan, compute, maxLoad),
     value: (chains, uselessFromSeconds) => predictor.estimate(nameChains(swarm, chains), uselessFromSeconds),
     finalValue: (chains, uselessFromSeconds) => predictor.predict(nameChains(swarm, chains), uselessFromSeconds),

@@ -46,6 +46,7 @@ export function limitJudge(judge: PlanJudge, limit?: SearchLimit): LimitedJudge 
   return {
     ...(judge.screen === undefined ? {} : { screen }),
     screenings: Math.min(judge.screenings, looks),
+    screenError: judge.screenError,
     variants: judge.variants,
     value,
     finalValue,

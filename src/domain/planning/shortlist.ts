@@ -16,8 +16,8 @@ const CG_BP_RESERVATIONS = 10;
 const LAYERS = { first: [1, 2, 3, 4, 5, 6, 7, 8, 10], second: [1, 2, 3, 4, 6, 8, 12], others: [1, 3, 6] };
 /** Servers times blocks that all layered placements together may go through. */
 const LAYERED_WORK = 600_000;
-/** Plans kept, the best of all. */
-const SIZE = 8;
+/** Plans kept: of all, and of each placement on its own. */
+const SIZE = { ofAll: 8, ofPolicy: 4 };
 
 /** A plan and its quick value, seconds. */
 export interface ScreenedPlan {
@@ -31,7 +31,7 @@ export interface ScreenedPlan {
 export interface Shortlist {
   /** Of all stable plans those with the smallest quick values, ascending. */
   readonly best: readonly ScreenedPlan[];
-  /** The best stable plan of each placement on its own: what the choice may never be worse than. */
+  /** The best few of each placement on its own: what the choice may never be worse than. */
   readonly ofPolicies: readonly ScreenedPlan[];
   /** The plan whose lower bound is smallest: often the most to gain from small changes. */
   readonly mostPromising: ScreenedPlan | undefined;
@@ -103,7 +103,7 @@ class ShortlistBuilder implements Shortlist {
   readonly #screen: (chains: ReservedPlan['chains']) => Screening;
   readonly #arrivalRatePerSecond: number;
   readonly #best: ScreenedPlan[] = [];
-  readonly #ofPolicies = new Map<SinglePlacement, ScreenedPlan>();
+  readonly #ofPolicies = new Map<SinglePlacement, ScreenedPlan[]>();
   #mostPromising: { readonly screened: ScreenedPlan; readonly bound: number } | undefined;
   #fastest: { readonly plan: ReservedPlan; readonly rate: number } | undefined;
 
@@ -118,7 +118,7 @@ class ShortlistBuilder implements Shortlist {
   }
 
   get ofPolicies(): readonly ScreenedPlan[] {
-    return [...this.#ofPolicies.values()];
+    return [...this.#ofPolicies.values()].flat();
   }
 
   get mostPromising(): ScreenedPlan | undefined {
@@ -131,7 +131,7 @@ class ShortlistBuilder implements Shortlist {
 
   /** A plan whose fastest chain takes so long cannot enter any more. */
   get worstSeconds(): number {
-    return this.#best.length < SIZE ? Number.POSITIVE_INFINITY : (this.#best.at(-1)?.seconds ?? 0);
+    return this.#best.length < SIZE.ofAll ? Number.POSITIVE_INFINITY : (this.#best.at(-1)?.seconds ?? 0);
   }
 
   add(plan: ReservedPlan | undefined, policy?: SinglePlacement): void {
@@ -150,16 +150,21 @@ class ShortlistBuilder implements Shortlist {
   }
 
   #keep(screened: ScreenedPlan, policy: SinglePlacement | undefined): void {
-    const { seconds, plan } = screened;
+    const { plan } = screened;
     const bound = computeResponseBound('lower', plan.chains, this.#arrivalRatePerSecond) ?? Number.POSITIVE_INFINITY;
     if (bound < (this.#mostPromising?.bound ?? Number.POSITIVE_INFINITY)) this.#mostPromising = { screened, bound };
-    if (policy !== undefined && seconds < (this.#ofPolicies.get(policy)?.seconds ?? Number.POSITIVE_INFINITY)) {
-      this.#ofPolicies.set(policy, screened);
-    }
-    // Equal values are mostly equal plans: neighbouring reservations, or variants without a difference.
-    if (this.#best.some((kept) => kept.seconds === seconds)) return;
-    const at = this.#best.findIndex((kept) => kept.seconds > seconds);
-    this.#best.splice(at < 0 ? this.#best.length : at, 0, screened);
-    if (this.#best.length > SIZE) this.#best.pop();
+    insert(this.#best, screened, SIZE.ofAll);
+    if (policy === undefined) return;
+    const own = this.#ofPolicies.get(policy) ?? [];
+    this.#ofPolicies.set(policy, own);
+    insert(own, screened, SIZE.ofPolicy);
   }
+}
+
+/** Into an ascending list of some length. Equal values are mostly equal plans (neighbouring reservations, variants without a difference): one is enough. */
+function insert(list: ScreenedPlan[], screened: ScreenedPlan, size: number): void {
+  if (list.some(({ seconds }) => seconds === screened.seconds)) return;
+  const at = list.findIndex(({ seconds }) => seconds > screened.seconds);
+  list.splice(at < 0 ? list.length : at, 0, screened);
+  if (list.length > size) list.pop();
 }
