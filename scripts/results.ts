@@ -63,9 +63,11 @@ for (const { name, section, cache, cells } of plans) {
   console.error(`${name}: ${charts.length} charts`);
 }
 const report = `${OUTPUT}/planning.md`;
-const earlier = flags.only === undefined ? new Map<string, string>() : sectionsOf(readFileSync(report, 'utf8'));
+const before = flags.only === undefined ? undefined : readFileSync(report, 'utf8');
+const head = before === undefined ? `${heading(runs)}\n\n` : before.slice(0, before.indexOf('## '));
+const earlier = sectionsOf(before ?? '');
 const parts = Object.values(sections).flatMap(({ title }) => made.get(title) ?? earlier.get(title) ?? []);
-writeFileSync(report, `${heading(runs)}\n\n${parts.join('\n')}`);
+writeFileSync(report, `${head}${parts.join('\n')}`);
 console.error(`done in ${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
 
 /** The sections of a report, by title. */

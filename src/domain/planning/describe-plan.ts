@@ -54,14 +54,17 @@ export function describePlan(found: FoundPlan | undefined, swarm: IndexedSwarm, 
   return result;
 }
 
-/** The plan with the slots that its servers' compute has a use for: as few as serve the arrivals. */
+/** The variant of a plan that answers soonest, by approximation: see `computeVariants`. */
 function limited(plan: ReservedPlan, swarm: IndexedSwarm, snapshot: PlanTerms): ReservedPlan {
   const compute = snapshot.predictor?.compute;
   if (compute === undefined) return plan;
-  const serves = ({ chains }: ReservedPlan): boolean =>
-    snapshot.arrivalRatePerSecond < serviceRate(chains) &&
-    compute.outlook(computedChains(swarm, chains)).responseSeconds !== undefined;
-  return computeVariants(swarm, plan, compute, snapshot.maxLoad).find(serves) ?? plan;
+  let best = { plan, seconds: Number.POSITIVE_INFINITY };
+  for (const variant of computeVariants(swarm, plan, compute, snapshot.maxLoad)) {
+    if (!(snapshot.arrivalRatePerSecond < serviceRate(variant.chains))) continue;
+    const seconds = compute.outlook(computedChains(swarm, variant.chains)).responseSeconds;
+    if (seconds !== undefined && seconds < best.seconds) best = { plan: variant, seconds };
+  }
+  return best.plan;
 }
 
 interface ServerWork {

@@ -45,8 +45,8 @@ it.each(cells)(
       responseOf('cg-bp'),
       responseOf('petals'),
     ];
-    // Two simulations of 100,000 jobs agree to about this.
-    expect(best).toBeLessThanOrEqual(1.003 * Math.min(...candidates));
+    // Both are exact here: beyond this, plans do not count as equally fast.
+    expect(best).toBeLessThanOrEqual(1.0005 * Math.min(...candidates));
     const jobs = poissonJobs({ jobs: 5000, seed: 99, ratePerSecond: ARRIVAL_RATE });
     const bprr = simulateRouted(createBprr(bloom, ARRIVAL_RATE), jobs);
     expect(best).toBeLessThan(summarize(bprr, 0.1).response.mean);
