@@ -1,5 +1,6 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import type { WeightsDtype } from '../domain/model/weights-dtype.ts';
+import { freeMemory } from '../language-model/runtime/free-memory.ts';
 import { floatMatrix, type GraphMatrix, quantizedMatrix } from '../language-model/runtime/graph-matrix.ts';
 import type { OnnxGraph } from '../language-model/runtime/onnx-graph.ts';
 import { createOnnxSession, floatTensor, type TensorMap } from '../language-model/runtime/onnx-session.ts';
@@ -15,7 +16,6 @@ import {
   OUTPUT_MATRICES,
   PROJECTION_MATRICES,
 } from './block-graph.ts';
-import { freeMemory } from './span-cache.ts';
 
 /** A graph and those of its inputs that are parameters of the block. */
 export interface BlockPart {

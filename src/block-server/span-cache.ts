@@ -1,4 +1,5 @@
 import { invariant } from '../domain/shared/invariant.ts';
+import { freeMemory } from '../language-model/runtime/free-memory.ts';
 import { floatTensor, intTensor, type TensorMap } from '../language-model/runtime/onnx-session.ts';
 import type { ModelConfig } from '../language-model/weights/model-config.ts';
 
@@ -128,12 +129,4 @@ export class SpanCache {
 function freeBlock({ keys, values }: BlockCache): void {
   freeMemory(keys);
   freeMemory(values);
-}
-
-/**
- * Releases the memory of an array at once, by moving it to a buffer of no length: the garbage collector may
- * come long after the next block or session needs it.
- */
-export function freeMemory(values: Float32Array): void {
-  (values.buffer as ArrayBuffer).transfer(0);
 }
