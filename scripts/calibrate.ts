@@ -61,9 +61,9 @@ const base = await readLiveScenario(SPEED_UP, SLOPE);
 const scenario = { ...base, contest: { ...base.contest, meanTokens: WORKLOAD } };
 console.log(`slope ${SLOPE}, ${SPEED_UP} times as fast, ${SECONDS} s per load\n`);
 console.log(
-  '| load | requests | predicted | measured | predicted by declared speeds | waited | predicted wait | real wait | lag per step, ms | paces | slopes |',
+  '| load | requests | tokens in, out | predicted | measured | predicted by declared speeds | waited | predicted wait | real wait | lag per step, ms | paces | slopes |',
 );
-console.log('|---|---|---|---|---|---|---|---|---|---|---|');
+console.log('|---|---|---|---|---|---|---|---|---|---|---|---|');
 for (const load of LOADS) {
   const ratePerSecond = load * computeRate();
   const jobs = jobsFor(ratePerSecond);
@@ -85,10 +85,12 @@ for (const load of LOADS) {
       );
       const lagMs = 1000 * SPEED_UP * dispatcher.meanLagSeconds();
       const { servers } = await dispatcher.admin<ServersDocument>('servers');
+      const { workload } = await dispatcher.admin<PlanDocument>('plan');
       const { predicted, declared } = await predictionOf(dispatcher, ratePerSecond);
       return [
         load,
         jobs.count,
+        `${workload.input_tokens.toFixed(0)}, ${workload.output_tokens.toFixed(1)}`,
         predicted?.toFixed(1) ?? 'none',
         `${response.mean.toFixed(1)} ± ${response.halfWidth.toFixed(1)}`,
         declared?.toFixed(1) ?? 'none',
