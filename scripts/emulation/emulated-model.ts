@@ -16,6 +16,8 @@ const TOKENIZER = fileURLToPath(new URL('../../models/tiny-austen/tokenizer.json
 /** Token ids below this. */
 export const VOCABULARY = 1024;
 const HIDDEN_SIZE = 16;
+/** A token that is text: others are no event of a stream. */
+const ANSWERED = 300;
 
 /**
  * Seventy blocks whose parameters and caches are in the same proportion as BLOOM-176B's with a tenth of
@@ -48,7 +50,7 @@ export interface EmulatedModel {
 
 const BLOOM_BLOCK_BYTES = 1_320_000_000;
 
-/** Writes the model's folder, whose name is its id. It answers every prompt with its first token, over and over. */
+/** Writes the model's folder, whose name is its id. It answers every prompt with one token, over and over. */
 export async function writeEmulatedModel(folder: string): Promise<EmulatedModel> {
   await mkdir(folder, { recursive: true });
   const configPath = join(folder, 'config.json');
@@ -76,12 +78,14 @@ export async function writeEmulatedModel(folder: string): Promise<EmulatedModel>
   };
 }
 
-/** As a safetensors file: a token's embedding is its number, the final norm and the head are zeros. */
+/** As a safetensors file: a token's embedding is its number, and the likeliest token always the same. */
 function clientHalf(): Buffer {
   const embeddings = new Float32Array(VOCABULARY * HIDDEN_SIZE);
   for (let token = 0; token < VOCABULARY; token += 1) embeddings[token * HIDDEN_SIZE] = token;
-  const norm = new Float32Array(HIDDEN_SIZE);
+  const norm = new Float32Array(HIDDEN_SIZE).fill(1);
   const head = new Float32Array(VOCABULARY * HIDDEN_SIZE);
+  // The second number of a row is above zero: when it left its server.
+  head[ANSWERED * HIDDEN_SIZE + 1] = 1;
   const tensors = { [EMBEDDING_TENSOR]: embeddings, [FINAL_NORM_TENSOR]: norm, [HEAD_TENSOR]: head };
   const header: Record<string, unknown> = {};
   let end = 0;
