@@ -130,8 +130,7 @@ async function waitsOf(dispatcher: LiveDispatcher) {
 }
 
 function foretold(dispatcher: LiveDispatcher, kind: string): Promise<number> {
-  const labels = `model_name="${dispatcher.model.shape.id}",kind="${kind}"`;
-  return dispatcher.metric(`daisychain_queue_foretold_seconds_total{${labels}`);
+  return dispatcher.metric('daisychain_queue_foretold_seconds_total', `kind="${kind}"`);
 }
 
 async function predictionOf(dispatcher: LiveDispatcher, arrivalRatePerSecond: number) {

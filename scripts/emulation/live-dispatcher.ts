@@ -72,10 +72,10 @@ export class LiveDispatcher {
     return (await (await fetch(`${this.url}/admin/v1/${path}`)).json()) as Document;
   }
 
-  /** The sum of the samples of a metric whose lines begin with `prefix`. */
-  async metric(prefix: string): Promise<number> {
+  /** The sum of a metric's samples. @param label only those with this one */
+  async metric(name: string, label = ''): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
-    const lines = text.split('\n').filter((line) => line.startsWith(prefix));
+    const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && line.includes(label));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
