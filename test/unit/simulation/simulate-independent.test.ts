@@ -76,7 +76,10 @@ describe('a simulation of independent service', () => {
         chains: [chain(2, 1), chain(3, 2)],
         jobs: poissonJobs({ jobs: 2_000, seed: 9, ratePerSecond: 3 }),
       });
-    expect(run()).toEqual(run());
+    const { hopsOf, ...figures } = run();
+    const { hopsOf: hopsOfOther, ...others } = run();
+    expect(others).toEqual(figures);
+    expect(hopsOfOther?.(1_999)).toEqual(hopsOf?.(1_999));
   });
 });
 
