@@ -79,8 +79,8 @@ function sectionsOf(markdown: string): Map<string, string> {
 function heading(topologies: number): string {
   return `# Planning and dispatch, measured
 
-Written by \`npm run results${topologies === DEFAULT_RUNS ? '' : ` -- --runs ${topologies}`}\`; do not edit. Simulated seconds. The command takes about 12 minutes on
-two cores shared with other work, and goes on where it was stopped. Back to [all results](../results.md).`;
+Written by \`npm run results${topologies === DEFAULT_RUNS ? '' : ` -- --runs ${topologies}`}\`; do not edit. Simulated seconds. The command takes four minutes on
+two cores, three times as long where they have other work, and goes on where it was stopped. Back to [all results](../results.md).`;
 }
 
 /** On a terminal only: one line, written over. */
