@@ -188,11 +188,7 @@ describe('a dispatcher in front of a PETALS swarm', () => {
         stream: true,
       };
       const response = await running.post('/v1/completions', request);
-      const chain = response.headers.get('x-daisychain-chain') ?? '';
-      const { chains } = (await (await fetch(`${running.url}/admin/v1/chains`)).json()) as {
-        chains: readonly { readonly chain_id: string; readonly hops: readonly { readonly server_id: string }[] }[];
-      };
-      const used = chains.find(({ chain_id }) => chain_id === chain)?.hops.at(-1)?.server_id;
+      const used = (await running.serversOf(response)).at(-1);
       expect([second.peerId, third.peerId]).toContain(used);
       let received = '';
       let isKilled = false;

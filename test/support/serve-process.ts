@@ -67,6 +67,14 @@ export class ServeProcess {
     });
   }
 
+  /** Ids of the servers that a request, running or not, was given last, in the order of the blocks. */
+  async serversOf(answer: Response): Promise<string[]> {
+    const requestId = answer.headers.get('x-request-id') ?? '';
+    const story = await (await fetch(`${this.url}/admin/v1/requests/${requestId}`)).json();
+    const { chains } = story as { chains: readonly { readonly hops: readonly { readonly server_id: string }[] }[] };
+    return chains.at(-1)?.hops.map(({ server_id }) => server_id) ?? [];
+  }
+
   async metric(prefix: string): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     const lines = text.split('\n').filter((line) => line.startsWith(prefix));
