@@ -7,7 +7,7 @@ const SOON = { timeout: 5_000, interval: 20 };
 const KEY = 'key-of-the-only-client';
 /** Long enough to hold a slot while others ask: some seconds of work, most of the model's context. */
 const LONG = { model: 'default', prompt: 'It is', max_tokens: 490, temperature: 0, stream: true } as const;
-const SHORT = { model: 'default', prompt: 'It is', max_tokens: 2 };
+const SHORT = { model: 'default', prompt: 'It is', max_tokens: 2, temperature: 0 };
 
 let serve: ServeProcess;
 
