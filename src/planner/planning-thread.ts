@@ -68,7 +68,7 @@ export class PlanningThread {
     this.#queue.length = 0;
     this.#running = undefined;
     this.#cancelBackOff?.();
-    await this.#client?.close();
+    await this.#client?.close(0);
   }
 
   #next(): void {
@@ -113,7 +113,7 @@ export class PlanningThread {
 
   /** Ends a thread that does not answer. */
   #drop(): void {
-    void this.#client?.close();
+    void this.#client?.close(0);
     this.#client = undefined;
   }
 

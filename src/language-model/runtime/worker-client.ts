@@ -70,12 +70,13 @@ export class WorkerClient<Request> {
   /**
    * Stops the thread; calls that wait are rejected with DSP_CANCELLED. The thread ends by itself, since one
    * that is terminated within native code may take the whole process with it.
+   * @param patienceMs after which it is terminated all the same; 0 for a thread that runs no native code
    */
-  async close(): Promise<void> {
+  async close(patienceMs = CLOSE_MS): Promise<void> {
     this.#failure ??= new DispatcherError('DSP_CANCELLED', `the ${this.#name} thread was closed`);
     this.#rejectWaiting(this.#failure);
     this.#worker.postMessage(CLOSE);
-    const stuck = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
+    const stuck = setTimeout(() => void this.#worker.terminate(), patienceMs);
     await this.#exited;
     clearTimeout(stuck);
   }
